@@ -1,0 +1,108 @@
+"""YAML as plain data with strict rules, and the line on which each value stands.
+
+Batteries come from strangers: no anchors or aliases, no tags, no duplicate keys, bounded size and
+depth. Only mappings, sequences and plain scalars come out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import yaml
+
+from prompts.errors import BatteryError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MAX_BYTES = 4 * 2**20
+MAX_DEPTH = 12
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_SCALARS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
+_constructor = yaml.constructor.SafeConstructor()
+
+Lines = dict[tuple[str | int, ...], int]
+
+
+def read_yaml(path: Path) -> tuple[Any, str, Lines]:
+    """Read a YAML file.
+
+    Returns:
+        The data, the file's text, and the line (from 1) of every value by its path of keys.
+
+    Raises:
+        BatteryError: the file is missing, too large, not UTF-8, not YAML, or uses what batteries
+            may not use; the message names file and line.
+    """
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BatteryError(
+            f"{path}: cannot be read ({error.strerror}).", "Check the name and the permissions."
+        ) from error
+    if len(raw) > MAX_BYTES:
+        raise BatteryError(
+            f"{path}: {len(raw):,} bytes, more than the {MAX_BYTES:,} allowed.",
+            "Split the battery into several files.",
+        )
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise BatteryError(f"{path}, line {line}: not UTF-8.", "Save the file as UTF-8.") from error
+    try:
+        root = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "not readable as YAML"
+        raise BatteryError(
+            f"{path}{where}: {problem}.", "Texts that hold : # or quotes stand in double quotes."
+        ) from error
+    lines: Lines = {}
+    return _plain(root, path, (), lines, set()), text, lines
+
+
+def _plain(
+    node: yaml.Node | None, path: Path, keys: tuple[str | int, ...], lines: Lines, seen: set[int]
+) -> Any:
+    if node is None:
+        return None
+    line = node.start_mark.line + 1
+    if id(node) in seen:
+        raise BatteryError(
+            f"{path}, line {line}: an alias (*name).",
+            "Write the text out; aliases are not allowed.",
+        )
+    seen.add(id(node))
+    if len(keys) > MAX_DEPTH:
+        raise BatteryError(
+            f"{path}, line {line}: nested more than {MAX_DEPTH} deep.", "Flatten it."
+        )
+    lines[keys] = line
+    if isinstance(node, yaml.MappingNode):
+        found: dict[Any, Any] = {}
+        for key_node, value_node in node.value:
+            key = _scalar(key_node, path)
+            if key in found:
+                raise BatteryError(
+                    f"{path}, line {key_node.start_mark.line + 1}: the key “{key}” stands twice.",
+                    "Remove one of the two.",
+                )
+            found[key] = _plain(value_node, path, (*keys, key), lines, seen)
+        return found
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(n, path, (*keys, i), lines, seen) for i, n in enumerate(node.value)]
+    return _scalar(node, path)
+
+
+def _scalar(node: yaml.Node, path: Path) -> Any:
+    if not isinstance(node, yaml.ScalarNode) or node.tag not in _SCALARS:
+        raise BatteryError(
+            f"{path}, line {node.start_mark.line + 1}: a value of type {node.tag}.",
+            "Write it in double quotes.",
+        )
+    if node.tag.endswith(":str"):
+        return node.value
+    return cast("Any", _constructor.construct_object(node))
