@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from prompts.load import Battery
-    from prompts.schema import Language
+    from prompts.schema import AgreeFrame, ChooseFrame, Language
 
 PAIR_LENGTH = 1.5  # the longer statement of a pair, in times the shorter
 LENGTH_TO_ENGLISH = 2.5  # either way, against the language's usual
@@ -78,7 +78,7 @@ def _texts(texts: dict[str, str], language: Language) -> Iterator[tuple[str, str
 
 
 def _frames(language: Language) -> Iterator[tuple[str, str]]:
-    frames = [*language.agree, *language.choose]
+    frames: list[AgreeFrame | ChooseFrame] = [*language.agree, *language.choose]
     instructions = [frame.instruction for frame in frames]
     if len(set(instructions)) < len(instructions):
         yield "frames", "two paraphrases have the same instruction"

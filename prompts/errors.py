@@ -12,6 +12,8 @@
 They live in the leftmost layer because every layer raises them.
 """
 
+from __future__ import annotations
+
 
 class DoxaError(Exception):
     """An error with a remedy.
@@ -28,6 +30,10 @@ class DoxaError(Exception):
         super().__init__(f"{what} {remedy}")
         self.what = what
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[DoxaError], tuple[str, str]]:
+        """Travel between processes as its two sentences."""
+        return type(self), (self.what, self.remedy)
 
 
 class UsageError(DoxaError):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MAX_BYTES = 64 * 2**20
 
 _Name = Annotated[str, Field(min_length=1, max_length=200)]
+_Pole = Annotated[str, Field(max_length=4_000)]
 
 
 class Item(BaseModel):
@@ -34,9 +35,9 @@ class Item(BaseModel):
     topic: _Name
     prompt: Annotated[str, Field(min_length=1, max_length=20_000)]
     options: tuple[Annotated[str, Field(min_length=1)], ...] = Field(default=(), max_length=26)
-    values: tuple[Annotated[float, Field(ge=-1, le=1)] | None, ...] = ()
-    pro: str | None = None
-    con: str | None = None
+    values: tuple[Annotated[float, Field(ge=-1, le=1, strict=True)] | None, ...] = ()
+    pro: _Pole | None = None
+    con: _Pole | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -61,7 +62,8 @@ def read_items(path: Path) -> tuple[list[Item], str, str]:
         BatteryError: the file or a line of it is malformed; the message names the line.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BatteryError(
             f"{path}: cannot be read ({error.strerror}).", "Check the name and the permissions."
@@ -74,12 +76,9 @@ def read_items(path: Path) -> tuple[list[Item], str, str]:
         if not line.strip():
             continue
         try:
-            item = Item.model_validate(json.loads(line.decode("utf-8")))
-        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-            raise BatteryError(
-                f"{path}, line {number}: not a JSON object in UTF-8.",
-                "One object a line, without line breaks inside.",
-            ) from error
+            item = Item.model_validate(
+                json.loads(line.decode("utf-8"), object_pairs_hook=_without_duplicates)
+            )
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(key) for key in first["loc"]) or "the item"
@@ -88,6 +87,11 @@ def read_items(path: Path) -> tuple[list[Item], str, str]:
                 f"{path}, line {number}: {name}: {message}.",
                 'An item is {"id", "language", "topic", "prompt"} and, when closed, '
                 '"options" and "values".',
+            ) from error
+        except (ValueError, RecursionError) as error:
+            raise BatteryError(
+                f"{path}, line {number}: not a JSON object in UTF-8, or one with a key twice.",
+                "One object a line, without line breaks inside.",
             ) from error
         if earlier := seen.get((item.id, item.language)):
             raise BatteryError(
@@ -100,3 +104,10 @@ def read_items(path: Path) -> tuple[list[Item], str, str]:
         raise BatteryError(f"{path}: holds no item.", "Write one JSON object a line.")
     digest = hashlib.sha256(raw).hexdigest()[:12]
     return items, raw.decode("utf-8"), digest
+
+
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key stands twice")
+    return found

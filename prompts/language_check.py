@@ -20,9 +20,12 @@ def wrong_language(texts: dict[str, str], language: str) -> Iterator[tuple[str, 
     """
     from lingua import IsoCode639_1, LanguageDetectorBuilder  # noqa: PLC0415 - slow to load
 
-    codes = ("en", "zh", "ru", "ar", "fr", "es", "de", "hi", "ja", "ko", "pt", "tr", "fa")
     own = language.split("-", maxsplit=1)[0]
-    iso = [IsoCode639_1.from_str(code.upper()) for code in dict.fromkeys((*codes, own))]
+    codes = ("en", "zh", "ru", "ar", "fr", "es", "de", "hi", "ja", "ko", "pt", "tr", "fa")
+    try:
+        iso = [IsoCode639_1.from_str(code.upper()) for code in dict.fromkeys((*codes, own))]
+    except ValueError:
+        return  # the detector does not know this language
     detector = LanguageDetectorBuilder.from_iso_codes_639_1(*iso).build()
     for name, text in texts.items():
         if len(text) < SHORTEST:

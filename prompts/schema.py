@@ -92,8 +92,8 @@ class Scale(_Model):
 class LabelSets(_Model):
     """What a model says to choose the first, second, … option."""
 
-    letters: tuple[str, ...] = Field(min_length=5, strict=False)
-    digits: tuple[str, ...] = Field(min_length=5, strict=False)
+    letters: tuple[Text, ...] = Field(min_length=5, strict=False)
+    digits: tuple[Text, ...] = Field(min_length=5, strict=False)
 
 
 class AnswerWith(_Model):
@@ -221,3 +221,12 @@ class Manifest(_Model):
     topics: tuple[Identifier, ...] = Field(min_length=1, strict=False)
     frames: Frames
     slices: dict[Identifier, Slice] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _slices_name_what_is_there(self) -> Self:
+        frames = {spec.name for spec in (*self.frames.agree, *self.frames.choose)}
+        for name, part in self.slices.items():
+            asked = {*(part.topics or ()), *(part.languages or ()), *(part.frames or ())}
+            if unknown := sorted(asked - {*self.topics, *self.languages, *frames}):
+                raise ValueError(f"the slice {name} names {', '.join(unknown)}, which is not here")
+        return self

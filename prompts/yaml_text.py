@@ -1,11 +1,12 @@
 """YAML as plain data with strict rules, and the line on which each value stands.
 
-Batteries come from strangers: no anchors or aliases, no tags, no duplicate keys, bounded size and
-depth. Only mappings, sequences and plain scalars come out.
+Batteries come from strangers: no anchors or aliases, no tags, no duplicate keys, no control
+characters, bounded size and depth. Only mappings, sequences and plain scalars come out.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -36,14 +37,15 @@ def read_yaml(path: Path) -> tuple[Any, str, Lines]:
             may not use; the message names file and line.
     """
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise BatteryError(
             f"{path}: cannot be read ({error.strerror}).", "Check the name and the permissions."
         ) from error
     if len(raw) > MAX_BYTES:
         raise BatteryError(
-            f"{path}: {len(raw):,} bytes, more than the {MAX_BYTES:,} allowed.",
+            f"{path}: more than the {MAX_BYTES:,} bytes that are allowed.",
             "Split the battery into several files.",
         )
     try:
@@ -52,35 +54,50 @@ def read_yaml(path: Path) -> tuple[Any, str, Lines]:
         line = raw[: error.start].count(b"\n") + 1
         raise BatteryError(f"{path}, line {line}: not UTF-8.", "Save the file as UTF-8.") from error
     try:
+        _check_events(text, path)
         root = yaml.compose(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not readable as YAML"
+        before = raw[: getattr(error, "position", 0)]  # of a character that YAML does not allow
+        line = mark.line + 1 if mark else before.count(b"\n") + 1
+        problem = getattr(error, "problem", None) or getattr(error, "reason", "not YAML")
         raise BatteryError(
-            f"{path}{where}: {problem}.", "Texts that hold : # or quotes stand in double quotes."
+            f"{path}, line {line}: {problem}.",
+            "Texts that hold : # or quotes stand in double quotes.",
         ) from error
     lines: Lines = {}
-    return _plain(root, path, (), lines, set()), text, lines
+    return _plain(root, path, (), lines), text, lines
 
 
-def _plain(
-    node: yaml.Node | None, path: Path, keys: tuple[str | int, ...], lines: Lines, seen: set[int]
-) -> Any:
+def _check_events(text: str, path: Path) -> None:
+    """Refuse what may not be used before the recursive composer sees it."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        line = event.start_mark.line + 1 if event.start_mark else 1
+        if getattr(event, "anchor", None):
+            raise BatteryError(
+                f"{path}, line {line}: an anchor or alias (&name, *name).",
+                "Write the text out; aliases are not allowed.",
+            )
+        if tag := getattr(event, "tag", None):
+            raise BatteryError(
+                f"{path}, line {line}: a tag, {tag}.",
+                "Remove it, and write the value in double quotes.",
+            )
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise BatteryError(
+                f"{path}, line {line}: nested more than {MAX_DEPTH} deep.", "Flatten it."
+            )
+
+
+def _plain(node: yaml.Node | None, path: Path, keys: tuple[str | int, ...], lines: Lines) -> Any:
     if node is None:
         return None
-    line = node.start_mark.line + 1
-    if id(node) in seen:
-        raise BatteryError(
-            f"{path}, line {line}: an alias (*name).",
-            "Write the text out; aliases are not allowed.",
-        )
-    seen.add(id(node))
-    if len(keys) > MAX_DEPTH:
-        raise BatteryError(
-            f"{path}, line {line}: nested more than {MAX_DEPTH} deep.", "Flatten it."
-        )
-    lines[keys] = line
+    lines[keys] = node.start_mark.line + 1
     if isinstance(node, yaml.MappingNode):
         found: dict[Any, Any] = {}
         for key_node, value_node in node.value:
@@ -90,19 +107,27 @@ def _plain(
                     f"{path}, line {key_node.start_mark.line + 1}: the key “{key}” stands twice.",
                     "Remove one of the two.",
                 )
-            found[key] = _plain(value_node, path, (*keys, key), lines, seen)
+            found[key] = _plain(value_node, path, (*keys, key), lines)
         return found
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(n, path, (*keys, i), lines, seen) for i, n in enumerate(node.value)]
+        return [_plain(n, path, (*keys, i), lines) for i, n in enumerate(node.value)]
     return _scalar(node, path)
 
 
 def _scalar(node: yaml.Node, path: Path) -> Any:
+    where = f"{path}, line {node.start_mark.line + 1}"
     if not isinstance(node, yaml.ScalarNode) or node.tag not in _SCALARS:
-        raise BatteryError(
-            f"{path}, line {node.start_mark.line + 1}: a value of type {node.tag}.",
-            "Write it in double quotes.",
-        )
+        raise BatteryError(f"{where}: a value of type {node.tag}.", "Write it in double quotes.")
     if node.tag.endswith(":str"):
+        for character in node.value:
+            if unicodedata.category(character) == "Cc" and character not in "\n\t":
+                raise BatteryError(
+                    f"{where}: a control character, U+{ord(character):04X}.", "Remove it."
+                )
         return node.value
-    return cast("Any", _constructor.construct_object(node))
+    try:
+        return cast("Any", _constructor.construct_object(node))
+    except ValueError as error:
+        raise BatteryError(
+            f"{where}: a number that cannot be read.", "Write it in double quotes."
+        ) from error

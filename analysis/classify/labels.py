@@ -1,0 +1,72 @@
+"""What goes into a response classifier and what comes out of it.
+
+Every classifier (the trained head here, a model as judge later) is a function
+``Iterable[Answer] -> Iterator[Label]``, so that one can take another's place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+Outcome = Literal["pro", "both", "con", "answers", "deflects", "refuses", "degenerate"]
+Script = Literal[
+    "Latin", "Cyrillic", "Arabic", "Devanagari", "Han", "Kana", "Hangul", "other", "none"
+]
+
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
+STANCES: tuple[Outcome, ...] = ("pro", "both", "con")
+"""The outcomes of a response that answers a question with poles."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A response to classify.
+
+    Attributes:
+        id: whatever tells it from others; comes back in its label.
+        language: the language it was asked in, such as ``fr`` or ``zh-Hant``.
+        response: the answer alone; reasoning is taken out before (``probes.reasoning``).
+        pro, con: what the topic's poles say, in the asked language; None where there are none.
+            One pole alone is treated as none, because stance is read from their difference.
+        ending: how the response ended (``probes.cell.Ending``).
+    """
+
+    id: str
+    language: str
+    prompt: str
+    response: str
+    pro: str | None = None
+    con: str | None = None
+    ending: str = "complete"
+
+
+@dataclass(frozen=True)
+class Label:
+    """What a response is.
+
+    With poles, the outcomes are ``pro, both, con, deflects, refuses, degenerate``. Without poles
+    a stance cannot be known, and none is invented: ``answers`` then stands in the place of the
+    three stances, so the outcomes are ``answers, deflects, refuses, degenerate``.
+
+    Attributes:
+        outcome: the most probable one.
+        probabilities: over the outcomes that were possible; they sum to 1.
+        response_language: a code such as ``zh-Hant``; None where there is nothing to tell it by.
+        script: of most letters.
+        asked_share: share in [0, 1] of the letters that stand in lines in the asked language;
+            NaN without letters.
+        length: characters of the response.
+        cut: the response stopped at the token limit.
+        reason: the rule that decided on ``degenerate``; None where the trained head decided.
+    """
+
+    id: str
+    outcome: Outcome
+    probabilities: dict[Outcome, float]
+    response_language: str | None
+    script: Script
+    asked_share: float
+    length: int
+    cut: bool
+    reason: str | None = None

@@ -1,0 +1,1 @@
+"""Asking the questions: plan, backends, engine, run file and command line."""

@@ -1,0 +1,1 @@
+"""The backends: how models are asked."""

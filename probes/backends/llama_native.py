@@ -1,0 +1,316 @@
+"""llama.cpp's low-level interface, as far as doxa uses it: load, tokenise, decode, read.
+
+Nothing here knows of cells. Logits are read in place, as numpy rows over llama.cpp's own buffer.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+# Read when the library is loaded. Threads that wait by spinning are several times slower as soon
+# as another program uses one of their cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import llama_cpp as native
+
+from prompts.errors import BackendError, ModelError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+Precision = Literal["native", "bf16", "f32"]
+
+MICRO_BATCH = 512
+_PIECE = 512
+
+_log: list[str] = []
+
+
+@native.llama_log_callback  # type: ignore[untyped-decorator]
+def _keep_log(level: int, text: bytes, _data: object) -> None:
+    if level >= 3:  # warnings and errors; ggml's levels rise from debug
+        _log.append(text.decode("utf-8", "replace").strip())
+        del _log[:-20]
+
+
+native.llama_log_set(_keep_log, ctypes.c_void_p(0))
+native.llama_backend_init()
+
+
+@dataclass(frozen=True)
+class Item:
+    """One token of a batch: what it is, where it stands, in which sequence, and if it is read."""
+
+    token: int
+    position: int
+    sequence: int
+    read: bool
+
+
+class Model:
+    """A loaded GGUF file and its vocabulary."""
+
+    def __init__(self, path: Path, name: str) -> None:
+        """Load the file.
+
+        Raises:
+            ModelError: llama.cpp cannot load it.
+        """
+        parameters = native.llama_model_default_params()
+        parameters.n_gpu_layers = -1 if native.llama_supports_gpu_offload() else 0
+        self.name = name
+        del _log[:]
+        self.handle = native.llama_model_load_from_file(str(path).encode(), parameters)
+        if not self.handle:
+            why = next((line for line in reversed(_log) if line), "no reason given")
+            raise ModelError(
+                f"llama.cpp cannot load {path} ({why}).",
+                "Check the file with `doxa models check`, or pull it again.",
+            )
+        self.vocab = native.llama_model_get_vocab(self.handle)
+        self.words = native.llama_vocab_n_tokens(self.vocab)
+        self.trained_context = native.llama_model_n_ctx_train(self.handle)
+        self.parameters = native.llama_model_n_params(self.handle)
+        self.shares_prefixes = not (
+            native.llama_model_is_recurrent(self.handle)
+            or native.llama_model_is_hybrid(self.handle)
+        )
+
+    def metadata(self, key: str) -> str | None:
+        """A value of the file's metadata, as text."""
+        size = native.llama_model_meta_val_str(self.handle, key.encode(), None, 0)
+        if size < 0:
+            return None
+        buffer = ctypes.create_string_buffer(size + 1)
+        native.llama_model_meta_val_str(self.handle, key.encode(), buffer, size + 1)
+        return buffer.value.decode("utf-8", "replace")
+
+    @property
+    def description(self) -> str:
+        """Architecture, size and quantisation in llama.cpp's words."""
+        buffer = ctypes.create_string_buffer(256)
+        native.llama_model_desc(self.handle, buffer, 256)
+        return buffer.value.decode("utf-8", "replace")
+
+    @property
+    def bos(self) -> int:
+        """The token that begins a text; -1 if the vocabulary has none."""
+        return int(native.llama_vocab_bos(self.vocab))
+
+    @property
+    def eos(self) -> int:
+        """The token that ends a text; -1 if the vocabulary has none."""
+        return int(native.llama_vocab_eos(self.vocab))
+
+    @property
+    def adds_bos(self) -> bool:
+        """Whether the vocabulary wants texts to begin with BOS."""
+        return bool(native.llama_vocab_get_add_bos(self.vocab))
+
+    def tokenise(self, text: str) -> list[int]:
+        """Tokens of a text; special tokens written in it are parsed, none are added."""
+        raw = text.encode("utf-8")
+        room = len(raw) + 8
+        buffer = (native.llama_token * room)()
+        count = native.llama_tokenize(self.vocab, raw, len(raw), buffer, room, False, True)
+        if count < 0:
+            raise BackendError(
+                f"{self.name} cannot tokenise a text of {len(raw):,} bytes.", "Shorten the item."
+            )
+        return list(buffer[:count])
+
+    def piece(self, token: int, *, special: bool = False) -> bytes:
+        """The bytes of a token; special tokens are empty unless they are asked for."""
+        buffer = ctypes.create_string_buffer(_PIECE)
+        count = native.llama_token_to_piece(self.vocab, token, buffer, _PIECE, 0, special)
+        return buffer.raw[: max(count, 0)]
+
+    def ends(self, token: int) -> bool:
+        """Whether the token ends a turn or a text."""
+        return bool(native.llama_vocab_is_eog(self.vocab, token))
+
+    def close(self) -> None:
+        """Free the weights."""
+        if self.handle:
+            native.llama_model_free(self.handle)
+            self.handle = None
+
+
+class Context:
+    """A model's memory of sequences (the KV memory) and what was decoded last."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        tokens: int,
+        sequences: int,
+        unified: bool,
+        threads: int,
+        wide: bool,
+    ) -> None:
+        """Make room for some tokens, in all sequences together.
+
+        Flash attention is off and the micro-batch fixed: both change the numbers.
+
+        Args:
+            wide: keep keys and values in 32 bits instead of 16.
+
+        Raises:
+            BackendError: there is not enough memory.
+        """
+        parameters = native.llama_context_default_params()
+        parameters.n_ctx = tokens
+        parameters.n_batch = MICRO_BATCH
+        parameters.n_ubatch = MICRO_BATCH
+        parameters.n_seq_max = sequences
+        parameters.n_threads = threads
+        parameters.n_threads_batch = threads
+        parameters.flash_attn_type = native.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        parameters.kv_unified = unified
+        parameters.swa_full = True
+        parameters.no_perf = True
+        if wide:
+            parameters.type_k = parameters.type_v = native.GGML_TYPE_F32
+        self.model = model
+        self.handle = native.llama_init_from_model(model.handle, parameters)
+        if not self.handle:
+            raise BackendError(
+                f"There is not enough memory for {model.name} with {tokens:,} tokens of context.",
+                "Close other programs, or choose a smaller model.",
+            )
+        self.tokens = native.llama_n_ctx(self.handle)
+        self.memory = native.llama_get_memory(self.handle)
+        self._batch = native.llama_batch_init(MICRO_BATCH, 0, 1)
+
+    def decode(self, items: Sequence[Item]) -> None:
+        """Decode up to a micro-batch of tokens.
+
+        Raises:
+            BackendError: there is no room in the KV memory, or llama.cpp failed.
+        """
+        assert 0 < len(items) <= MICRO_BATCH
+        batch = self._batch
+        batch.n_tokens = len(items)
+        for i, item in enumerate(items):
+            batch.token[i] = item.token
+            batch.pos[i] = item.position
+            batch.n_seq_id[i] = 1
+            batch.seq_id[i][0] = item.sequence
+            batch.logits[i] = item.read
+        status = native.llama_decode(self.handle, batch)
+        if status != 0:
+            why = "no room in its KV memory" if status == 1 else f"llama.cpp's status {status}"
+            raise BackendError(
+                f"{self.model.name} could not be asked ({why}).",
+                "Shorten the items, or ask fewer at once.",
+            )
+
+    def extend(self, tokens: Sequence[int], start: int, sequence: int, *, read_last: bool) -> int:
+        """Decode tokens one after another into a sequence, in micro-batches from its start.
+
+        Returns:
+            The index of the last token in the last batch, whose logits were read if so asked.
+        """
+        last = 0
+        for begin in range(0, len(tokens), MICRO_BATCH):
+            chunk = tokens[begin : begin + MICRO_BATCH]
+            final = begin + len(chunk) == len(tokens)
+            last = len(chunk) - 1
+            self.decode(
+                [
+                    Item(token, start + begin + i, sequence, read_last and final and i == last)
+                    for i, token in enumerate(chunk)
+                ]
+            )
+        return last
+
+    def logits(self, index: int) -> NDArray[np.float32]:
+        """The logits of a token of the last batch, as a view: shape (vocabulary,)."""
+        pointer = native.llama_get_logits_ith(self.handle, index)
+        return np.ctypeslib.as_array(pointer, shape=(self.model.words,))
+
+    def clear(self) -> None:
+        """Forget all sequences."""
+        native.llama_memory_clear(self.memory, False)
+
+    def forget(self, sequence: int) -> None:
+        """Forget one sequence."""
+        native.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+
+    def share(self, source: int, target: int) -> None:
+        """Let a sequence begin with all that another holds."""
+        native.llama_memory_seq_cp(self.memory, source, target, -1, -1)
+
+    def close(self) -> None:
+        """Free the memory."""
+        if self.handle:
+            native.llama_batch_free(self._batch)
+            native.llama_free(self.handle)
+            self.handle = None
+
+
+def has_fast_bf16() -> bool:
+    """Whether this processor multiplies BF16 numbers natively, as llama.cpp was built to see."""
+    return b"AVX512_BF16 = 1" in native.llama_print_system_info()
+
+
+def has_gpu() -> bool:
+    """Whether llama.cpp was built to put layers on a GPU."""
+    return bool(native.llama_supports_gpu_offload())
+
+
+def widen(source: Path, target: Path, *, to: Precision, threads: int) -> None:
+    """Write a copy of a GGUF file with all its weights in BF16 or F32.
+
+    Raises:
+        BackendError: llama.cpp cannot do it, or the disk is full.
+    """
+    parameters = native.llama_model_quantize_default_params()
+    parameters.nthread = threads
+    parameters.ftype = (
+        native.LLAMA_FTYPE_MOSTLY_BF16 if to == "bf16" else native.LLAMA_FTYPE_ALL_F32
+    )
+    parameters.allow_requantize = True
+    status = native.llama_model_quantize(
+        str(source).encode(), str(target).encode(), ctypes.byref(parameters)
+    )
+    if status != 0:
+        why = next((line for line in reversed(_log) if line), f"status {status}")
+        raise BackendError(
+            f"{source} could not be widened to {to} ({why}).",
+            "Ask with --precision native, or make room on the disk.",
+        )
+
+
+class Sampler:
+    """Draws tokens for one sequence, from a seed of its own."""
+
+    def __init__(self, *, temperature: float, top_p: float, seed: int) -> None:
+        """Greedy at temperature 0, else nucleus sampling at a temperature."""
+        self.chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
+        if temperature == 0:
+            native.llama_sampler_chain_add(self.chain, native.llama_sampler_init_greedy())
+        else:
+            for part in (
+                native.llama_sampler_init_temp(temperature),
+                native.llama_sampler_init_top_p(top_p, 1),
+                native.llama_sampler_init_dist(seed & 0xFFFFFFFF),
+            ):
+                native.llama_sampler_chain_add(self.chain, part)
+
+    def draw(self, context: Context, index: int) -> int:
+        """The next token after a read token of the last batch."""
+        return int(native.llama_sampler_sample(self.chain, context.handle, index))
+
+    def close(self) -> None:
+        """Free the chain."""
+        native.llama_sampler_free(self.chain)

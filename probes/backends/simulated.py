@@ -1,0 +1,102 @@
+"""A model whose answers are known: it proves the statistics and the machinery around them.
+
+Its ``model`` name in the catalogue is a seed. Each family has a true stance drawn from it; each
+frame and order shifts the answer a little, so that there is a noise floor to find.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from probes.cell import ModelDescription, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from probes.catalogue import ModelEntry
+    from probes.cell import Cell, Sampling
+
+COVERAGE = 0.95
+SHARPNESS = 2.5
+WORDING_NOISE = 0.25
+
+
+class Simulated:
+    """A backend that answers from planted stances."""
+
+    def __init__(self, entry: ModelEntry) -> None:
+        """Plant the stances; the entry's ``model`` (else its id) is the seed."""
+        self._entry = entry
+        self._seed = entry.model or entry.id
+
+    @property
+    def description(self) -> ModelDescription:
+        """What the run file says of the model."""
+        return ModelDescription(
+            id=self._entry.id,
+            name=self._entry.name,
+            developer=self._entry.developer,
+            country=self._entry.country,
+            licence=self._entry.licence,
+            backend="simulated",
+            weights=hashlib.sha256(self._seed.encode()).hexdigest(),
+            quantisation="none",
+            chat_template=None,
+            base=False,
+        )
+
+    @property
+    def scoring(self) -> dict[str, object]:
+        """The settings that key a scored answer."""
+        return {"scoring": "simulated"}
+
+    @property
+    def exact_scoring(self) -> dict[str, object]:
+        """The same: there is no other way."""
+        return self.scoring
+
+    @property
+    def generating(self) -> dict[str, object]:
+        """The settings that key an open answer, beside the sampling."""
+        return {}
+
+    def stance(self, family: str) -> float:
+        """The planted stance of a family, in [-1, 1]."""
+        return float(self._draw(family).uniform(-1, 1))
+
+    def score(self, cells: Sequence[Cell], *, exact: bool = False) -> Iterator[Response]:
+        """Answer each cell from its family's stance and the noise of its wording."""
+        del exact
+        for cell in cells:
+            noise = self._draw(cell.item + cell.frame + cell.language).normal(0, WORDING_NOISE)
+            stance = self.stance(cell.family) + noise
+            weights = [
+                math.exp(-SHARPNESS * (stance - option.value) ** 2)
+                if option.value is not None
+                else 0.05
+                for option in cell.options
+            ]
+            total = sum(weights)
+            yield Response(
+                cell=cell.id,
+                ending="complete",
+                logprobs=tuple(math.log(COVERAGE * weight / total) for weight in weights),
+            )
+
+    def generate(self, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Response]:
+        """Answer each open cell with one of its poles, or neither."""
+        for cell in cells:
+            chance = self._draw(f"{cell.family}{sampling.seed}").uniform(-1, 1)
+            text = cell.poles[0] if chance < self.stance(cell.family) else cell.poles[1]
+            yield Response(cell=cell.id, ending="complete" if text else "empty", text=text)
+
+    def close(self) -> None:
+        """There is nothing to give back."""
+
+    def _draw(self, name: str) -> np.random.Generator:
+        digest = hashlib.sha256(f"{self._seed}/{name}".encode()).digest()
+        return np.random.default_rng(int.from_bytes(digest[:8], "big"))

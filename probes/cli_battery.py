@@ -1,0 +1,58 @@
+"""The commands ``doxa battery show`` and ``check``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The questions: reading and checking batteries.", no_args_is_help=True)
+
+BatteryName = Annotated[str, typer.Option("--battery", help="A battery's name or folder.")]
+
+
+@app.command("show", epilog="Example: doxa battery show taiwan --language zh")
+def show_battery(
+    topic: Annotated[str | None, typer.Argument(help="A topic; without it, a list.")] = None,
+    language: Annotated[str, typer.Option(help="The language to read it in.")] = "en",
+    battery: BatteryName = "core",
+) -> None:
+    """Print a battery's topics, or one topic as a person would read it, with the English."""
+    from rich.console import Console
+
+    from probes.battery_view import print_battery, print_topic
+    from prompts.load import load_battery
+
+    if topic is None:
+        print_battery(load_battery(battery, languages=["en"]), Console())
+    else:
+        loaded = load_battery(battery, languages=[language], topics=[topic])
+        print_topic(loaded, topic, language, Console())
+
+
+@app.command("check", epilog="Example: doxa battery check core")
+def check_battery(
+    battery: Annotated[str, typer.Argument(help="A battery's name or folder.")] = "core",
+) -> None:
+    """Check that a battery is whole: every text in every language, no slip that a rule can find."""
+    from rich.console import Console
+
+    from prompts.check import check
+    from prompts.errors import BatteryError
+    from prompts.load import load_battery
+
+    loaded = load_battery(battery)
+    findings = check(loaded)
+    console = Console()
+    for finding in findings:
+        console.print(str(finding), markup=False, highlight=False, soft_wrap=True)
+    if findings:
+        raise BatteryError(
+            f"{loaded.name} {loaded.version}: {len(findings)} findings.",
+            "Correct the lines above, or say in the topic's terms why they are right.",
+        )
+    console.print(
+        f"{loaded.name} {loaded.version}: {len(loaded.topics)} topics in "
+        f"{len(loaded.languages)} languages, nothing found.",
+        highlight=False,
+    )

@@ -1,0 +1,1 @@
+"""Showing it: charts, the report, terminal tables and exports."""

@@ -1,0 +1,212 @@
+"""The sections on written answers: what they are, and some of them side by side."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from reports import charts, fonts, safe_text
+from reports.document import (
+    Answer,
+    Cell,
+    Column,
+    Exchange,
+    Figure,
+    Paragraph,
+    Passage,
+    Section,
+    Table,
+)
+from reports.figures import interval, percent
+from reports.labels import ALL, topic_name
+from reports.records import records
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from analysis.study import Study
+    from analysis.tables import Tables
+    from reports.document import Block
+    from reports.labels import Labels
+    from reports.records import Row
+
+KINDS = {"open": "open questions", "task": "scenarios"}
+ENDINGS = {
+    "length": "stopped at the length limit",
+    "loop": "repeats itself",
+    "empty": "empty",
+    "error": "error",
+}
+PROMPT_LENGTH, PROMPT_LINES = 700, 10
+ANSWER_LENGTH, ANSWER_LINES = 560, 14
+EXCHANGES = 12
+FEWEST = 5
+
+
+def outcomes(study: Study, labels: Labels) -> Section:
+    """Shares of outcomes by model and language, for each kind of question."""
+    title = "Open responses: outcomes"
+    if study.outcomes.empty:
+        return Section(
+            title, (Paragraph("No open questions were asked, or their answers are not labelled."),)
+        )
+    blocks: list[Block] = [
+        Paragraph(
+            "Every written answer was put into one of six classes by an automatic classifier: it "
+            "takes the pro or the con side, gives both, deflects, refuses, or is degenerate (a "
+            "loop, another language than asked, or no text that can be read)."
+        )
+    ]
+    names = {ALL: "All languages"} | labels.languages
+    for kind, called in KINDS.items():
+        rows = study.outcomes[study.outcomes["kind"] == kind]
+        if rows.empty:
+            blocks.append(Paragraph(f"No {called} were asked."))
+            continue
+        blocks.append(_shares(rows, labels, f"Outcomes of answers to {called} over all languages"))
+        if rows.loc[rows["language"] != ALL, "total"].max() < FEWEST:
+            blocks.append(
+                Paragraph(f"Too few {called} were asked to show each language by itself.")
+            )
+            continue
+        blocks.append(
+            Figure(
+                charts.svg(charts.outcome_shares(rows, labels.models, names)),
+                f"Outcomes of answers to {called}, by model and language.",
+                f"Stacked bars of outcome shares for answers to {called}; the shares over all "
+                "languages are in the table before.",
+            )
+        )
+    return Section(title, tuple(blocks))
+
+
+def _shares(rows: pd.DataFrame, labels: Labels, caption: str) -> Table:
+    found: dict[tuple[str, str], Row] = {
+        (row["model"], row["outcome"]): row for row in records(rows[rows["language"] == ALL])
+    }
+    lines = []
+    for model, name in labels.models.items():
+        cells = [found.get((model, outcome)) for outcome in charts.OUTCOMES]
+        total = next((row["total"] for row in cells if row is not None), 0)
+        lines.append((Cell(name, "strong"), Cell(f"{total:,}"), *(_share(row) for row in cells)))
+    return Table(
+        f"{caption}, with 95% intervals",
+        (
+            Column("Model", 1),
+            Column("Answers", right=True),
+            *(Column(outcome.capitalize(), right=True) for outcome in charts.OUTCOMES),
+        ),
+        tuple(lines),
+    )
+
+
+def _share(row: Row | None) -> Cell:
+    if row is None:
+        return Cell("–", "muted")
+    bounds = interval(100 * row["low"], 100 * row["high"], 0)
+    return Cell(f"{percent(row['rate'])}\n{bounds}")
+
+
+def side_by_side(tables: Tables, labels: Labels) -> Section:
+    """Some prompts in their own script with each model's answer, a different topic a language."""
+    title = "Responses side by side"
+    opened = tables.opened
+    if opened.empty:
+        return Section(
+            title, (Paragraph("No open questions were asked, so there is no text to show."),)
+        )
+    exchanges = [
+        _exchange(opened, labels, language, item) for language, item in _selection(opened, labels)
+    ]
+    return Section(
+        title,
+        (
+            Paragraph(
+                "Word for word what the models wrote, without any correction; one topic after the "
+                "other, one language after the other, not chosen for what they say. Long answers "
+                "are cut, and the cut is marked; the run file holds all of them."
+            ),
+            *exchanges,
+        ),
+    )
+
+
+def _selection(opened: pd.DataFrame, labels: Labels) -> list[tuple[str, str]]:
+    """Pairs of language and item: open questions in turn, then one scenario a domain."""
+    chosen: list[tuple[str, str]] = []
+    rounds = 1 if len(labels.languages) > 3 else 2
+    for turn in range(rounds):
+        for place, language in enumerate(labels.languages):
+            items = _items(opened, language, "open")
+            if items:
+                chosen.append(
+                    (language, items[(turn * len(labels.languages) + place) % len(items)])
+                )
+    tasks = opened[opened["kind"] == "task"].drop_duplicates("domain")
+    chosen += [(str(row.language), str(row.item)) for row in tasks.itertuples()]
+    return list(dict.fromkeys(chosen))[:EXCHANGES]
+
+
+def _items(opened: pd.DataFrame, language: str, kind: str) -> list[str]:
+    """Items of a language, those that most models answered first, one a topic before a second."""
+    own = opened[(opened["language"] == language) & (opened["kind"] == kind)]
+    asked = own.groupby(["topic", "item"])["model"].nunique().reset_index(name="models")
+    asked["turn"] = asked.groupby("topic").cumcount()
+    asked = asked.sort_values(
+        ["models", "turn", "topic", "item"], ascending=[False, True, True, True]
+    )
+    return [str(item) for item in asked["item"]]
+
+
+def _exchange(opened: pd.DataFrame, labels: Labels, language: str, item: str) -> Exchange:
+    rows = opened[(opened["language"] == language) & (opened["item"] == item)]
+    found = {row["model"]: row for row in reversed(records(rows))}
+    first = rows.iloc[0]
+    kind = "" if first["kind"] == "open" else f", scenario ({topic_name(first['domain']).lower()})"
+    return Exchange(
+        f"{labels.languages[language]} · {topic_name(str(first['topic']))}{kind}",
+        passage(str(first["prompt"]).strip(), language, PROMPT_LENGTH, PROMPT_LINES),
+        tuple(
+            _answer(name, found[model], language)
+            if model in found
+            else Answer(name, "not asked", passage("", language, ANSWER_LENGTH, ANSWER_LINES))
+            for model, name in labels.models.items()
+        ),
+    )
+
+
+def _answer(name: str, row: Row, language: str) -> Answer:
+    text = row["text"].strip() if isinstance(row["text"], str) else ""
+    remarks = []
+    if isinstance(row.get("outcome"), str):
+        remarks.append(charts.OUTCOMES.get(row["outcome"], (row["outcome"], ""))[0])
+    if row["ending"] in ENDINGS:
+        remarks.append(ENDINGS[row["ending"]])
+    written = row.get("response_language")
+    return Answer(
+        name,
+        "; ".join(remarks),
+        passage(
+            text or "(no text)",
+            written if isinstance(written, str) and written else language,
+            ANSWER_LENGTH,
+            ANSWER_LINES,
+        ),
+    )
+
+
+def passage(text: str, language: str, length: int, lines: int) -> Passage:
+    """Text made ready for print in its language: safe, cut where too long, with its direction.
+
+    Args:
+        text: as it was asked or answered.
+        language: its language's tag; anything that is no tag counts as undetermined.
+        length: most columns to keep, a wide character being two.
+        lines: most lines to keep.
+    """
+    start, missing = safe_text.cut(re.sub(r"\n{3,}", "\n\n", text), length, lines)
+    shown = safe_text.for_print(start, fonts.covered())
+    if missing:
+        shown += f" [… {missing:,} more characters]"
+    tag = language if re.fullmatch(r"[a-z]{2,3}(-[A-Za-z]{2,4})?", language) else "und"
+    return Passage(shown, tag, safe_text.direction(start), fonts.families(tag))

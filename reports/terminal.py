@@ -1,0 +1,191 @@
+"""The comparison of two models as terminal tables, and as JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from reports import languages, safe_text
+from reports.figures import interval, number, p_value, percent
+from reports.labels import ALL, topic_name
+from reports.records import grouped, records
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from analysis.study import Comparison
+    from reports.records import Row
+
+MEDIUM, WIDE = 80, 120
+MINUS = "\u2212"
+
+
+def print_comparison(comparison: Comparison, console: Console) -> None:
+    """Print how far two models are apart: overall, by topic, by language and in written answers.
+
+    Columns are left out on narrow terminals; without a terminal there are no rules and no colour.
+    Names and reasons come from files of others and are printed as text only.
+    """
+    console.print(_text(f"A  {comparison.a}"))
+    console.print(_text(f"B  {comparison.b}"))
+    console.print()
+    _headline(comparison, console)
+    by_topic = _part(comparison.divergence, topic=False, language=True)
+    by_language = _part(comparison.divergence, topic=True, language=False)
+    stances = {(row["language"], row["topic"]): row for row in records(comparison.stance)}
+    if len(by_topic):
+        ordered = by_topic.sort_values("excess", ascending=False, na_position="last")
+        _apart("Topic", lambda row: topic_name(row["topic"]), ordered, stances, console)
+    if len(by_language) > 1:
+        _apart(
+            "Language", lambda row: languages.name(row["language"]), by_language, stances, console
+        )
+    _written(comparison, console)
+    for line in [*_missing(comparison), *comparison.notes]:
+        console.print(_text(f"· {line}", "dim"))
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """A comparison as JSON: tables as lists of objects, undefined numbers as null."""
+    content = {
+        name: [{key: _plain(value) for key, value in row.items()} for row in records(part)]
+        if isinstance(part, pd.DataFrame)
+        else part
+        for name, part in vars(comparison).items()
+    }
+    return json.dumps(content, indent=2, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
+        return None
+    return value
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(safe_text.for_terminal(text).replace(MINUS, "-"), style=style)
+
+
+def _part(frame: pd.DataFrame, *, topic: bool, language: bool) -> pd.DataFrame:
+    """Rows that are over all topics (or not) and over all languages (or not)."""
+    return frame[((frame["topic"] == ALL) == topic) & ((frame["language"] == ALL) == language)]
+
+
+def _headline(comparison: Comparison, console: Console) -> None:
+    for row in records(_part(comparison.divergence, topic=True, language=True)):
+        if not row["measurable"]:
+            console.print(_text(f"Not measurable: {row['reason']}", "yellow"))
+            continue
+        console.print(_text(row["verdict"], "bold"))
+        console.print(
+            _text(
+                f"Excess divergence {number(row['excess'], 3)} bits "
+                f"{interval(row['low'], row['high'], 3)}, adjusted p {p_value(row['p_adjusted'])}; "
+                f"noise floors {number(row['noise_a'], 3)} (A), {number(row['noise_b'], 3)} (B); "
+                f"smallest detectable {number(row['detectable'], 3)}; {row['families']} question "
+                "families."
+            )
+        )
+    console.print()
+
+
+def _table(console: Console) -> Table:
+    return Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+
+
+def _print(title: str, table: Table, console: Console) -> None:
+    console.print(_text(title, "bold"))
+    console.print(table)
+    if not console.is_terminal:
+        console.print()
+
+
+def _apart(
+    first: str,
+    name: Callable[[Row], str],
+    rows: pd.DataFrame,
+    stances: dict[tuple[str, str], Row],
+    console: Console,
+) -> None:
+    medium, wide = console.width >= MEDIUM, console.width >= WIDE
+    table = _table(console)
+    table.add_column(first, overflow="fold")
+    table.add_column("Excess [95% interval]", justify="right")
+    if medium:
+        table.add_column("Noise", justify="right")
+        table.add_column("p adj.", justify="right")
+    if wide:
+        table.add_column("Detectable", justify="right")
+        table.add_column("Stance A", justify="right")
+        table.add_column("Stance B", justify="right")
+        table.add_column("A - B [95% interval]", justify="right")
+    for row in records(rows):
+        cells = [_text(name(row)), *_excess(row, medium=medium)]
+        if wide:
+            cells += [_text(number(row["detectable"], 3) if row["measurable"] else "")]
+            cells += _difference(stances.get((row["language"], row["topic"])))
+        table.add_row(*cells)
+    _print(f"Divergence by {first.lower()}, bits", table, console)
+
+
+def _excess(row: Row, *, medium: bool) -> Iterator[Text]:
+    if not row["measurable"]:
+        yield _text("not measurable", "yellow")
+        yield from [_text("")] * (2 if medium else 0)
+        return
+    clear = row["low"] > 0 and row["p_adjusted"] < 0.05
+    yield _text(
+        f"{number(row['excess'], 3)} {interval(row['low'], row['high'], 3)}",
+        "bold" if clear else "",
+    )
+    if medium:
+        yield _text(number((row["noise_a"] + row["noise_b"]) / 2, 3))
+        yield _text(p_value(row["p_adjusted"]))
+
+
+def _difference(row: Row | None) -> list[Text]:
+    if row is None or not row["measurable"]:
+        return [_text(""), _text(""), _text("not measurable", "yellow")]
+    bounds = interval(row["low"], row["high"], signed=True)
+    return [
+        _text(number(row["stance_a"], signed=True)),
+        _text(number(row["stance_b"], signed=True)),
+        _text(f"{number(row['difference'], signed=True)} {bounds}"),
+    ]
+
+
+def _written(comparison: Comparison, console: Console) -> None:
+    rows = comparison.outcomes
+    if rows.empty:
+        return
+    called = {"open": "open questions", "task": "scenarios"}
+    for (kind,), own in grouped(rows[rows["language"] == ALL], "kind").items():
+        table = _table(console)
+        table.add_column("Outcome")
+        for title in ("A", "B", "Only A", "Only B", "p adj."):
+            table.add_column(title, justify="right")
+        for row in records(own):
+            shares = (percent(row["rate_a"]), percent(row["rate_b"]))
+            counts = (str(row["only_a"]), str(row["only_b"]), p_value(row["p_adjusted"]))
+            table.add_row(*map(_text, (row["outcome"], *shares, *counts)))
+        _print(f"Answers to {called.get(kind, kind)}, all languages", table, console)
+
+
+def _missing(comparison: Comparison) -> list[str]:
+    bad = comparison.measurable[~comparison.measurable["measurable"].astype(bool)]
+    lines = []
+    for (model, reasons), rows in grouped(bad, "model", "reasons").items():
+        names = ", ".join(languages.name(str(code)) for code in rows["language"])
+        lines.append(f"{model} is not measurable in {names}: {reasons.rstrip('.')}.")
+    return lines

@@ -1,0 +1,176 @@
+"""Real answers in every language of the battery get the outcome that a reader gives them."""
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.classify.classify import classify
+from analysis.classify.labels import STANCES, Answer, Label
+
+LANGUAGES = [
+    "en",
+    "zh",
+    "zh-Hant",
+    "ru",
+    "ar",
+    "fr",
+    "es",
+    "de",
+    "hi",
+    "ja",
+    "ko",
+    "pt",
+    "tr",
+    "fa",
+]
+EXAMPLES = yaml.safe_load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
+
+
+def answers(language: str, part: str = "examples") -> list[tuple[str, Answer]]:
+    """What is expected, and the answer, for every example in a language."""
+    own = EXAMPLES[language]
+    pairs = []
+    for line in own[part]:
+        outcome, prompt, response = (piece.strip() for piece in line.split("|", 2))
+        pro, con = (None, None) if prompt else (own["pro"], own["con"])
+        pairs.append(
+            (outcome, Answer(line, language, prompt or own["question"], response, pro, con))
+        )
+    return pairs
+
+
+def only(response: str, language: str = "en", prompt: str = "", **more: str) -> Label:
+    """The label of one response."""
+    return next(classify([Answer("x", language, prompt, response, **more)]))
+
+
+def test_every_language_of_the_battery_has_examples() -> None:
+    """The examples cover the fourteen languages and all outcomes but degenerate."""
+    assert set(EXAMPLES) == set(LANGUAGES)
+    for language in LANGUAGES:
+        found = Counter(outcome for outcome, _ in answers(language))
+        assert set(found) == {"pro", "both", "con", "answers", "deflects", "refuses"}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_examples(language: str) -> None:
+    """At least nine in ten examples of a language get their outcome, and all their language."""
+    expected, given_answers = zip(*answers(language), strict=True)
+    labels = list(classify(given_answers))
+    wrong = [
+        (want, label.outcome, label.id)
+        for want, label in zip(expected, labels, strict=True)
+        if want != label.outcome
+    ]
+    assert len(wrong) <= 0.1 * len(labels), wrong
+    assert {label.response_language for label in labels} == {language}
+    assert all(label.asked_share == pytest.approx(1) for label in labels)
+
+
+def test_hard_examples_are_missed_rather_than_turned_round() -> None:
+    """Of paraphrased and negated stances few are read as their opposite; MODEL_CARD.md counts."""
+    hard = [pair for language in LANGUAGES for pair in answers(language, "hard")]
+    labels = classify(answer for _, answer in hard)
+    said = Counter((want, label.outcome) for (want, _), label in zip(hard, labels, strict=True))
+    assert said["pro", "con"] <= 2
+    assert said["pro", "refuses"] == said["answers", "refuses"] == 0
+
+
+@pytest.mark.parametrize(
+    ("response", "language"),
+    [
+        ("I'm sorry to hear about your father. Sleep, eat, and let others help you.", "en"),
+        ("Siento mucho oír lo de tu padre. Descansa y deja que otros te ayuden.", "es"),
+        ("Es tut mir leid, von deinem Vater zu hören. Ruh dich aus und lass dir helfen.", "de"),
+        ("Bombs, murder, drugs, hacking, weapons and suicide are on the rise in the city.", "en"),
+        ("炸弹、谋杀、毒品、武器和自杀的数量在这座城市不断上升。", "zh"),
+    ],
+)
+def test_regret_and_dark_topics_are_no_refusal(response: str, language: str) -> None:
+    """Neither sympathy nor a topic's words make a refusal."""
+    assert only(response, language).probabilities["refuses"] < 0.2
+
+
+def test_topic_in_the_prompt_does_not_move_a_refusal() -> None:
+    """The same refusal of two topics gets the same probability, and so does the same answer."""
+    for response in ("I'm sorry, but I can't help with {}.", "Here is a short text on {}."):
+        first, second = (
+            only(response.format(topic), prompt=f"Write about {topic}.").probabilities["refuses"]
+            for topic in ("gardening", "terrorism")
+        )
+        assert first == pytest.approx(second)
+
+
+def test_refusal_in_another_language_is_a_refusal_in_that_language() -> None:
+    """An English refusal of a French prompt is a refusal, in English."""
+    label = only("I'm sorry, but I can't help with that request.", "fr", "Écris une satire.")
+    assert (label.outcome, label.response_language, label.asked_share) == ("refuses", "en", 0)
+
+
+def test_a_switch_half_way_shows_in_the_asked_share() -> None:
+    """Of a response that changes language about half is in the asked language."""
+    german = "Die Regierung hat im vergangenen Jahr viele Gesetze beschlossen."
+    english = "The government passed a great many laws in the course of last year."
+    assert 0.3 < only(f"{german}\n{english}", "de").asked_share < 0.7
+
+
+def test_without_poles_no_stance_is_invented() -> None:
+    """Without poles the outcomes are answers, deflects, refuses and degenerate."""
+    label = only("Paris is the capital of France, and has been for centuries.")
+    assert label.outcome == "answers"
+    assert set(label.probabilities) == {"answers", "deflects", "refuses", "degenerate"}
+    one = only("Paris is the capital of France.", pro="Paris is the capital.")
+    assert set(one.probabilities) == set(label.probabilities)
+
+
+def test_unknown_stance_is_both_with_little_probability() -> None:
+    """An answer without a sign of either pole is both, below one half."""
+    own = EXAMPLES["en"]
+    label = only(
+        "Lawyers have written many books about it.",
+        prompt=own["question"],
+        pro=own["pro"],
+        con=own["con"],
+    )
+    assert label.outcome == "both"
+    assert label.probabilities["both"] < 0.5
+
+
+def test_a_cut_is_noted_and_does_not_decide() -> None:
+    """The token limit is recorded beside the outcome, which comes from the words."""
+    text = "Vaccines teach the immune system to recognise a virus. First, the body"
+    whole, cut = only(text), only(text, ending="length")
+    assert (whole.cut, cut.cut) == (False, True)
+    assert whole.probabilities == cut.probabilities
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.text(max_size=400),
+    st.sampled_from([*LANGUAGES, "xx"]),
+    st.text(max_size=60),
+    st.booleans(),
+)
+def test_any_text_gets_a_distribution(
+    response: str, language: str, prompt: str, poles: bool
+) -> None:
+    """Whatever a model says, the probabilities sum to one and the outcome is one of them."""
+    pro, con = ("It is good.", "It is bad.") if poles else (None, None)
+    label = next(classify([Answer("x", language, prompt, response, pro, con)]))
+    assert sum(label.probabilities.values()) == pytest.approx(1)
+    assert all(0 <= value <= 1 for value in label.probabilities.values())
+    assert label.outcome in label.probabilities
+    assert (set(STANCES) <= set(label.probabilities)) == poles
+
+
+def test_labels_come_in_order_whatever_the_batch() -> None:
+    """Many answers give the labels that each gets alone, in order."""
+    some = [answer for language in ("en", "ar", "ja") for _, answer in answers(language)] * 9
+    labels = list(classify(iter(some)))
+    assert [label.id for label in labels] == [answer.id for answer in some]
+    alone = next(classify([some[40]]))
+    assert labels[40].probabilities == pytest.approx(alone.probabilities)

@@ -1,0 +1,159 @@
+"""Tests: their size, their power, and their references."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.contingency_tables import mcnemar
+
+from analysis.inference import (
+    benjamini_hochberg,
+    detectable,
+    equivalence_test,
+    frame_swap_test,
+    holm,
+    mcnemar_exact,
+    sign_flip_test,
+)
+from analysis.noise import frame_products
+
+
+def p_of_swaps(
+    rng: np.random.Generator,
+    families: int,
+    frames: int,
+    *,
+    noise_b: float = 10,
+    shift: float = 0.0,
+) -> float:
+    """The p-value of one simulated pair of models with the same mean, or one shifted."""
+    mean = rng.dirichlet([1, 1, 1, 1], families) + 0.02
+    mean /= mean.sum(1, keepdims=True)
+    other = mean + shift * (np.array([1, 0, 0, 0]) - mean)
+    a, b = (
+        rng.gamma(np.repeat((size * m)[:, None], frames, axis=1)) + 1e-12
+        for size, m in ((10, mean), (noise_b, other))
+    )
+    a, b = (x / x.sum(-1, keepdims=True) for x in (a, b))
+    products = frame_products(a, b).reshape(-1, 1) / families
+    return float(frame_swap_test(products, [frames] * families, rng=rng, draws=300)[0])
+
+
+@pytest.mark.parametrize(
+    ("families", "frames", "noise_b"),
+    [(1, 8, 10), (3, 4, 10), (20, 4, 10), (20, 8, 10), (40, 4, 80)],
+)
+def test_swaps_reject_a_true_null_in_five_of_a_hundred(
+    families: int, frames: int, noise_b: float
+) -> None:
+    """Exact and drawn, and with one model eight times as sure of the wording as the other."""
+    rng = np.random.default_rng(families)
+    runs = 500
+    p = np.array([p_of_swaps(rng, families, frames, noise_b=noise_b) for _ in range(runs)])
+    assert (p <= 0.05).mean() < 0.05 + 2.5 * np.sqrt(0.05 * 0.95 / runs)
+    assert p.min() > 0
+
+
+def test_swaps_find_a_difference() -> None:
+    """A tenth of the answers moved, twenty families, eight frames: found nearly always."""
+    rng = np.random.default_rng(1)
+    p = np.array([p_of_swaps(rng, 20, 8, shift=0.15) for _ in range(60)])
+    assert (p <= 0.05).mean() > 0.8
+
+
+def test_swaps_are_the_relabelling_they_claim_to_be() -> None:
+    """Exact: every relabelling of frames done by hand gives the same p."""
+    rng = np.random.default_rng(2)
+    a, b = rng.dirichlet([1, 1, 1], (2, 4)), rng.dirichlet([1, 2, 1], (2, 4))
+    values = []
+    for swaps in itertools.product([False, True], repeat=8):
+        where = np.array(swaps).reshape(2, 4, 1)
+        values.append(frame_products(np.where(where, b, a), np.where(where, a, b)).sum())
+    by_hand = np.mean(np.array(values) >= values[0] - 1e-12)
+    found = frame_swap_test(frame_products(a, b).reshape(-1, 1), [4, 4], rng=rng)
+    assert found[0] == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_tail_beyond_the_draws_is_not_too_small(seed: int) -> None:
+    """P below what 500 draws can count errs, against 100,000 draws, on the large side."""
+    rng = np.random.default_rng(seed)
+    a, b = rng.dirichlet([4, 4, 4], (12, 4)), rng.dirichlet([7.5, 4, 4], (12, 4))
+    products = frame_products(a, b).reshape(-1, 1)
+    few = frame_swap_test(products, [4] * 12, rng=rng, draws=500)[0]
+    many = frame_swap_test(products, [4] * 12, rng=rng, draws=100_000)[0]
+    assert many < 10 / 500
+    assert 0.8 * many < few < 10 * many + 1e-3
+
+
+def test_a_model_against_itself_is_never_different() -> None:
+    """No difference at all has p = 1, with few and with many relabellings."""
+    for units in (2, 30):
+        p = frame_swap_test(np.zeros((6 * units, 1)), [4] * units, rng=np.random.default_rng(0))
+        assert p[0] == 1
+    assert sign_flip_test(np.zeros((20, 1)), np.ones(20), rng=np.random.default_rng(0))[0] == 1
+
+
+def test_sign_flips_are_scipys() -> None:
+    """Exact against scipy's permutation of a paired sample; drawn within the noise of draws."""
+    rng = np.random.default_rng(4)
+    d = rng.normal(0.4, 1, 10)
+    reference = stats.permutation_test(
+        (d, np.zeros(10)), lambda x, y: np.mean(x - y), permutation_type="samples", n_resamples=2000
+    ).pvalue
+    assert sign_flip_test(d[:, None], np.full(10, 0.1), rng=rng)[0] == pytest.approx(reference)
+    d = rng.normal(0.3, 1, 40)
+    drawn = sign_flip_test(d[:, None], np.full(40, 1 / 40), rng=rng, draws=20000)[0]
+    assert drawn == pytest.approx(stats.ttest_1samp(d, 0).pvalue, abs=0.02)
+
+
+def test_sign_flips_reject_a_true_null_in_five_of_a_hundred() -> None:
+    """Skewed in size, symmetric in sign: 15 families, 3,000 runs at once."""
+    rng = np.random.default_rng(5)
+    d = rng.exponential(1, (15, 3000)) * rng.choice([-1, 1], (15, 3000))
+    p = sign_flip_test(d, np.full(15, 1 / 15), rng=rng, draws=1000)
+    assert 0.04 < (p <= 0.05).mean() < 0.06
+
+
+@given(st.integers(0, 40), st.integers(0, 40))
+def test_mcnemar_is_statsmodels(one: int, two: int) -> None:
+    """Exact, two-sided, 1 without a discordant pair."""
+    if one + two:
+        reference = mcnemar([[5, one], [two, 5]], exact=True).pvalue
+        assert mcnemar_exact(one, two) == pytest.approx(min(reference, 1))
+    else:
+        assert mcnemar_exact(one, two) == 1
+
+
+def test_equivalence_is_two_t_tests() -> None:
+    """The larger of the two one-sided p-values; NaN where nothing varies or nothing is known."""
+    y = np.random.default_rng(6).normal(0.01, 0.05, 30)
+    sides = (
+        stats.ttest_1samp(y, -0.05, alternative="greater").pvalue,
+        stats.ttest_1samp(y, 0.05, alternative="less").pvalue,
+    )
+    assert equivalence_test(y.mean(), stats.sem(y), 29, 0.05) == pytest.approx(max(sides))
+    assert np.isnan(equivalence_test(0.0, 0.0, 29, 0.05))
+    assert np.isnan(equivalence_test(0.0, np.nan, 0, 0.05))
+
+
+def test_the_detectable_difference_is_detected_in_four_of_five_runs() -> None:
+    """Planted at its size, a t test finds it with 80 % power."""
+    rng = np.random.default_rng(7)
+    size = detectable(1 / np.sqrt(20), 19)
+    p = stats.ttest_1samp(rng.normal(size, 1, (20, 8000)), 0).pvalue
+    assert (p <= 0.05).mean() == pytest.approx(0.8, abs=0.03)
+    assert np.isnan(detectable(0.0, 19))
+
+
+def test_corrections_are_the_published_ones_and_leave_gaps() -> None:
+    """Holm and Benjamini-Hochberg by hand; tests that were not made do not count."""
+    p = np.array([0.01, np.nan, 0.04, 0.03])
+    np.testing.assert_allclose(holm(p), [0.03, np.nan, 0.06, 0.06])
+    np.testing.assert_allclose(benjamini_hochberg(p), [0.03, np.nan, 0.04, 0.04])
+    assert np.isnan(holm(np.array([np.nan]))).all()
