@@ -17,7 +17,7 @@ from probes.backends.opening import check_file, open_backend
 from probes.catalogue import find
 from probes.cell import KINDS, SCORED, Sampling
 from probes.engine import run
-from probes.plain_text import one_line
+from probes.plain_text import for_terminal
 from probes.plan import counts, plan, selection
 from probes.progress import watch
 from prompts.errors import ModelError, RunFileError, UsageError
@@ -110,7 +110,7 @@ def preview(request: Request, *, max_tokens: int, precision: WantedPrecision) ->
     by_language = counts(request.cells)
     languages = list(dict.fromkeys(cell.language for cell in request.cells))
     kinds = [kind for kind in KINDS if any(by_language[code, kind] for code in languages)]
-    title = one_line(f"{request.battery.name} {request.battery.version}")
+    title = for_terminal(f"{request.battery.name} {request.battery.version}")
     table = Table(box=SIMPLE_HEAD, title=Text(title))
     table.add_column("cells")
     for kind in kinds:
@@ -149,7 +149,7 @@ def show_status(path: Path) -> None:
         f"{kinds[False]:,} open cells, started {manifest['started']}, "
         + (f"ended {manifest['ended']}" if "ended" in manifest else "not ended")
     )
-    console.print(one_line(summary), highlight=False, markup=False)
+    console.print(for_terminal(summary), highlight=False, markup=False)
     table = Table(box=SIMPLE_HEAD)
     table.add_column("model", no_wrap=True)
     table.add_column("settings", overflow="fold")
@@ -158,8 +158,8 @@ def show_status(path: Path) -> None:
     for row in rows:
         total = kinds["scoring" in row.settings]
         table.add_row(
-            Text(one_line(row.model)),
-            Text(one_line(row.settings)),
+            Text(for_terminal(row.model)),
+            Text(for_terminal(row.settings)),
             f"{row.answered:,}",
             f"{total:,}",
             f"{row.errors:,}",

@@ -66,10 +66,10 @@ def main() -> None:
 def _complain(what: str, remedy: str) -> None:
     from rich.console import Console
 
-    from probes.plain_text import one_line
+    from probes.plain_text import for_terminal
 
     Console(stderr=True, soft_wrap=True).print(
-        f"doxa: {one_line(what)} {one_line(remedy)}", markup=False, highlight=False
+        f"doxa: {for_terminal(what)} {for_terminal(remedy)}", markup=False, highlight=False
     )
 
 
@@ -226,4 +226,8 @@ def classify(
     """
     from analysis.classify.jsonl import classify_file
 
-    typer.echo(str(classify_file(input_, output)))
+    summary = classify_file(input_, output)
+    outcomes = ", ".join(f"{count:,} {name}" for name, count in summary.outcomes.items())
+    typer.echo(f"Labelled {summary.labelled:,} responses ({outcomes or 'none'}).")
+    if summary.failed:
+        typer.echo(f"{summary.failed:,} lines could not be read; {output} says why, line by line.")

@@ -1,4 +1,4 @@
-"""The commands ``doxa battery show`` and ``check``."""
+"""The commands ``doxa battery show``, ``check`` and ``table``."""
 
 from __future__ import annotations
 
@@ -56,3 +56,14 @@ def check_battery(
         f"{len(loaded.languages)} languages, nothing found.",
         highlight=False,
     )
+
+
+@app.command("table", epilog="Example: doxa battery table core")
+def battery_table(
+    battery: Annotated[str, typer.Argument(help="A battery's name or folder.")] = "core",
+) -> None:
+    """Print how many topics stand in each language, by kind of text, as a Markdown table."""
+    from prompts.coverage import coverage_table
+    from prompts.load import load_battery
+
+    typer.echo(coverage_table(load_battery(battery)))

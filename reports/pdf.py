@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typst
 
+from probes.plain_text import for_terminal
 from prompts.errors import ReportError
 from reports import files, fonts, safe_text
 from reports.content import document
@@ -58,7 +59,7 @@ def render(content: Document, made: datetime | None = None) -> bytes:
         )
     except typst.TypstError as error:
         raise ReportError(
-            f"The report could not be laid out: {safe_text.for_terminal(error.message)}.",
+            f"The report could not be laid out: {for_terminal(error.message)}.",
             "This is a fault in doxa: please report it with the run file.",
         ) from error
     assert isinstance(pdf, bytes)

@@ -12,7 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from reports import languages, safe_text
+from probes.plain_text import for_terminal
+from reports import languages
 from reports.figures import interval, number, p_value, percent
 from reports.labels import ALL, topic_name
 from reports.records import grouped, records
@@ -74,7 +75,7 @@ def _plain(value: Any) -> Any:
 
 
 def _text(text: str, style: str = "") -> Text:
-    return Text(safe_text.for_terminal(text).replace(MINUS, "-"), style=style)
+    return Text(for_terminal(text).replace(MINUS, "-"), style=style)
 
 
 def _part(frame: pd.DataFrame, *, topic: bool, language: bool) -> pd.DataFrame:

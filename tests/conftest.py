@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from probes.catalogue import find, location, models_folder
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     Doxa = Callable[..., subprocess.CompletedProcess[str]]
+
+# a busy machine is no fault of the code
+hypothesis.settings.register_profile("doxa", deadline=None)
+hypothesis.settings.load_profile("doxa")
 
 DEMO_MODELS = ("smollm2-135m-instruct", "gemma-3-270m", "qwen2.5-coder-0.5b-instruct")
 
