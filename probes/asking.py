@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from probes import runfile
 from probes.backends.opening import check_file, open_backend
 from probes.catalogue import find
 from probes.cell import KINDS, SCORED, Sampling
-from probes.engine import run
+from probes.engine import NOISE_SAMPLE, run
 from probes.plain_text import for_terminal
 from probes.plan import counts, plan, selection
 from probes.progress import watch
@@ -152,20 +153,30 @@ def show_status(path: Path) -> None:
     console.print(for_terminal(summary), highlight=False, markup=False)
     table = Table(box=SIMPLE_HEAD)
     table.add_column("model", no_wrap=True)
-    table.add_column("settings", overflow="fold")
+    table.add_column("asked", overflow="fold")
     for name in ("answered", "of", "errors", "seconds"):
         table.add_column(name, justify="right")
+    shared = {row.model for row in rows if "segments" in row.settings}
     for row in rows:
-        total = kinds["scoring" in row.settings]
+        sample = "full prefill" in row.settings and row.model in shared
+        scored = kinds["scoring" in row.settings]
+        total = min(scored, NOISE_SAMPLE) if sample else scored
         table.add_row(
             Text(for_terminal(row.model)),
-            Text(for_terminal(row.settings)),
+            Text(for_terminal(_in_words(row.settings, sample=sample))),
             f"{row.answered:,}",
             f"{total:,}",
             f"{row.errors:,}",
             f"{row.seconds:,.0f}",
         )
     console.print(table)
+
+
+def _in_words(settings: str, *, sample: bool) -> str:
+    found = json.loads(settings)
+    what = "engine noise" if sample else "scored" if "scoring" in found else "open"
+    values = (f"{key} {value}" for key, value in found.items() if key != "scoring")
+    return f"{what} ({', '.join([*values, *filter(None, [found.get('scoring')])])})"
 
 
 def _expectation(

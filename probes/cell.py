@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Literal
 
 Kind = Literal["agree", "choose", "open", "task"]
@@ -14,6 +14,9 @@ Ending = Literal["complete", "length", "loop", "empty", "error"]
 
 KINDS: tuple[Kind, ...] = ("agree", "choose", "open", "task")
 SCORED: frozenset[str] = frozenset({"agree", "choose"})
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_json = lru_cache(maxsize=4096)(_encode)  # of texts, which neighbouring cells share
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class Option:
     text: str
     value: float | None
     also: tuple[str, ...] = ()
+
+    @cached_property
+    def content(self) -> str:
+        """All of it as JSON, as a cell's id holds it."""
+        return _encode((self.label, self.text, self.value, self.also))
 
 
 @dataclass(frozen=True)
@@ -82,16 +90,10 @@ class Cell:
         Names (topic, item, frame) are left out, so that equal cells of two battery versions
         compare.
         """
-        content = [
-            self.kind,
-            self.language,
-            self.head,
-            self.stem,
-            self.suffix,
-            [(o.label, o.text, o.value, o.also) for o in self.options],
-            self.base_frame,
-        ]
-        text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        parts = ",".join(map(_json, (self.kind, self.language, self.head, self.stem, self.suffix)))
+        options = ",".join([option.content for option in self.options])
+        base = ",".join(map(_json, self.base_frame))
+        text = f"[{parts},[{options}],[{base}]]"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 

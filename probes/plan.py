@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from probes.alphabets import also_written
 from probes.cell import KINDS, Cell, Kind, Option, Order
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from prompts.items import Item
     from prompts.load import Battery
-    from prompts.schema import FrameSpec, Language, Slice, Topic
+    from prompts.schema import (
+        AgreeFrame,
+        ChooseFrame,
+        FrameSpec,
+        Language,
+        Slice,
+        Texts,
+        Topic,
+    )
 
 AGREE_VALUES = (1.0, 1 / 3, -1 / 3, -1.0)
 ORDERS: tuple[Order, Order] = ("forward", "reversed")
@@ -62,7 +72,7 @@ def plan(battery: Battery, chosen: Selection) -> list[Cell]:
 
     Cells with the same id (two topics that share a text) are asked once.
     """
-    cells: dict[str, Cell] = {}
+    cells: list[Cell] = []
     for code, language in battery.languages.items():
         for kind in KINDS:
             if kind in chosen.kinds:
@@ -71,14 +81,55 @@ def plan(battery: Battery, chosen: Selection) -> list[Cell]:
                     if battery.items
                     else _battery_cells(battery, code, language, kind, chosen)
                 )
-                for cell in found:
-                    cells.setdefault(cell.id, cell)
-    return list(cells.values())[: chosen.limit]
+                with _without_collector():
+                    cells += _each_once(found)
+    return cells[: chosen.limit]
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Python's collector would look again and again through cells that all stay."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
+
+
+def _each_once(cells: Iterable[Cell]) -> Iterator[Cell]:
+    """Drop the cells of one language and kind that have an earlier one's id.
+
+    Only cells with the same prompt can; for the others no id is computed.
+    """
+    first: dict[tuple[str, str, str], Cell] = {}
+    ids: set[str] = set()
+    for cell in cells:
+        earlier = first.setdefault((cell.head, cell.stem, cell.suffix), cell)
+        if earlier is not cell:
+            ids.add(earlier.id)
+            if cell.id in ids:
+                continue
+            ids.add(cell.id)
+        yield cell
 
 
 def counts(cells: Sequence[Cell]) -> Counter[tuple[str, str]]:
     """Cells by language and kind."""
     return Counter((cell.language, cell.kind) for cell in cells)
+
+
+@dataclass(frozen=True)
+class _Way:
+    """A frame in one order: what of a scored cell does not depend on the item."""
+
+    frame: str
+    labels: str
+    forced: bool
+    order: Order
+    suffix: str
+    options: tuple[Option, ...]
 
 
 def _battery_cells(
@@ -89,12 +140,11 @@ def _battery_cells(
         specs = tuple(s for s in specs if chosen.frames is None or s.name in chosen.frames)
         for paraphrase in dict.fromkeys(spec.paraphrase for spec in specs):
             same_head = [spec for spec in specs if spec.paraphrase == paraphrase]
-            for topic in battery.topics.values():
-                texts = battery.texts(topic.id, code)
-                if kind == "agree":
-                    yield from _agree(topic, texts, code, language, same_head, chosen.families)
-                elif "question" in texts:
-                    yield from _choose(topic, texts, code, language, same_head)
+            topics = [(topic, battery.texts(topic.id, code)) for topic in battery.topics.values()]
+            if kind == "agree":
+                yield from _agree(topics, code, language, same_head, chosen.families)
+            else:
+                yield from _choose(topics, code, language, same_head)
     else:
         for topic in battery.topics.values():
             texts = battery.texts(topic.id, code)
@@ -102,118 +152,136 @@ def _battery_cells(
 
 
 def _agree(
-    topic: Topic,
-    texts: dict[str, str],
+    topics: Sequence[tuple[Topic, Texts]],
     code: str,
     language: Language,
     specs: Sequence[FrameSpec],
     families: int | None,
 ) -> Iterator[Cell]:
+    frame = language.agree[specs[0].paraphrase - 1]
     scale = language.scale
     answers = (scale.strongly_agree, scale.agree, scale.disagree, scale.strongly_disagree)
-    for key in topic.texts:
-        if pair := _FAMILY.fullmatch(key):
-            if families and int(pair[1]) > families:
+    ways = {
+        pole: _ways(
+            "agree",
+            frame,
+            specs,
+            [(answer, sign * value) for answer, value in zip(answers, AGREE_VALUES, strict=True)],
+            language,
+        )
+        for pole, sign in (("pro", 1), ("con", -1))
+    }
+    for topic, texts in topics:
+        for key in topic.texts:
+            if pair := _FAMILY.fullmatch(key):
+                if families and int(pair[1]) > families:
+                    continue
+                family, pole = f"s{pair[1]}", pair[2]
+            elif mirror := _MIRROR.fullmatch(key):
+                family, pole = mirror[1], "pro"
+            else:
                 continue
-            family, pole = f"s{pair[1]}", pair[2]
-        elif mirror := _MIRROR.fullmatch(key):
-            family, pole = mirror[1], "pro"
-        else:
-            continue
-        sign = 1 if pole == "pro" else -1
-        valued: list[tuple[str, float | None]] = [
-            (answer, sign * value) for answer, value in zip(answers, AGREE_VALUES, strict=True)
-        ]
-        for spec in specs:
-            frame = language.agree[spec.paraphrase - 1]
-            for order in ORDERS:
-                yield _scored_cell(
-                    "agree",
-                    topic,
-                    code,
-                    language,
-                    spec,
-                    order,
-                    family=f"{topic.id}/{family}",
-                    item=f"{topic.id}/{key}",
-                    pole=pole,
-                    head=frame.instruction,
-                    stem=frame.statement.replace("{text}", texts[key]),
-                    valued=valued,
-                    closing=frame.forced if spec.forced else frame.unforced,
-                    poles=(texts["pro"], texts["con"]),
-                )
+            yield from _scored_cells(
+                "agree",
+                topic,
+                texts,
+                code,
+                language,
+                ways[pole],
+                family=f"{topic.id}/{family}",
+                item=f"{topic.id}/{key}",
+                pole=pole,
+                head=frame.instruction + "\n\n",
+                stem=frame.statement.replace("{text}", texts[key]) + "\n\n",
+            )
 
 
 def _choose(
-    topic: Topic,
-    texts: dict[str, str],
+    topics: Sequence[tuple[Topic, Texts]],
     code: str,
     language: Language,
     specs: Sequence[FrameSpec],
 ) -> Iterator[Cell]:
+    frame = language.choose[specs[0].paraphrase - 1]
+    for topic, texts in topics:
+        if "question" not in texts:
+            continue
+        valued = [(texts["pro"], 1.0), (texts["con"], -1.0)]
+        yield from _scored_cells(
+            "choose",
+            topic,
+            texts,
+            code,
+            language,
+            _ways("choose", frame, specs, valued, language),
+            family=f"{topic.id}/choose",
+            item=f"{topic.id}/choose",
+            pole=None,
+            head=frame.instruction + "\n\n",
+            stem=frame.question.replace("{text}", texts["question"]) + "\n\n",
+        )
+
+
+def _ways(
+    kind: Kind,
+    frame: AgreeFrame | ChooseFrame,
+    specs: Sequence[FrameSpec],
+    valued: Sequence[tuple[str, float]],
+    language: Language,
+) -> list[_Way]:
+    ways = []
     for spec in specs:
-        frame = language.choose[spec.paraphrase - 1]
+        closing = frame.forced if spec.forced else frame.unforced
         for order in ORDERS:
-            yield _scored_cell(
-                "choose",
-                topic,
-                code,
-                language,
-                spec,
-                order,
-                family=f"{topic.id}/choose",
-                item=f"{topic.id}/choose",
-                pole=None,
-                head=frame.instruction,
-                stem=frame.question.replace("{text}", texts["question"]),
-                valued=[(texts["pro"], 1.0), (texts["con"], -1.0)],
-                closing=frame.forced if spec.forced else frame.unforced,
-                poles=(texts["pro"], texts["con"]),
+            shown: list[tuple[str, float | None]] = [
+                *(valued if order == "forward" else valued[::-1])
+            ]
+            if not spec.forced:
+                shown.append((language.scale.decline, None))
+            options, suffix = _options(shown, spec.labels, closing, language)
+            ways.append(
+                _Way(f"{kind}-{spec.name}", spec.labels, spec.forced, order, suffix, options)
             )
+    return ways
 
 
-def _scored_cell(
-    kind: Literal["agree", "choose"],
+def _scored_cells(
+    kind: Kind,
     topic: Topic,
+    texts: Texts,
     code: str,
     language: Language,
-    spec: FrameSpec,
-    order: Order,
+    ways: Sequence[_Way],
     *,
     family: str,
     item: str,
     pole: str | None,
     head: str,
     stem: str,
-    valued: list[tuple[str, float | None]],
-    closing: str,
-    poles: tuple[str, str],
-) -> Cell:
-    shown = valued if order == "forward" else valued[::-1]
-    if not spec.forced:
-        shown = [*shown, (language.scale.decline, None)]
-    options, suffix = _options(shown, spec.labels, closing, language)
-    return Cell(
-        kind=kind,
-        topic=topic.id,
-        domain=topic.domain,
-        tag=topic.kind,
-        language=code,
-        family=family,
-        item=item,
-        pole=pole,
-        frame=f"{kind}-{spec.name}",
-        labels=spec.labels,
-        forced=spec.forced,
-        order=order,
-        head=head + "\n\n",
-        stem=stem + "\n\n",
-        suffix=suffix,
-        options=options,
-        poles=poles,
-        base_frame=(language.base.question, language.base.answer),
-    )
+) -> Iterator[Cell]:
+    poles = (texts["pro"], texts["con"])
+    base_frame = (language.base.question, language.base.answer)
+    for way in ways:
+        yield Cell(
+            kind=kind,
+            topic=topic.id,
+            domain=topic.domain,
+            tag=topic.kind,
+            language=code,
+            family=family,
+            item=item,
+            pole=pole,
+            frame=way.frame,
+            labels=way.labels,
+            forced=way.forced,
+            order=way.order,
+            head=head,
+            stem=stem,
+            suffix=way.suffix,
+            options=way.options,
+            poles=poles,
+            base_frame=base_frame,
+        )
 
 
 def _options(

@@ -6,7 +6,7 @@ characters, bounded size and depth. Only mappings, sequences and plain scalars c
 
 from __future__ import annotations
 
-import unicodedata
+import re
 from typing import TYPE_CHECKING, Any, cast
 
 import yaml
@@ -20,7 +20,9 @@ MAX_BYTES = 4 * 2**20
 MAX_DEPTH = 12
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_STR = "tag:yaml.org,2002:str"
 _SCALARS = {f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null")}
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # Unicode's Cc, less tab and line feed
 _constructor = yaml.constructor.SafeConstructor()
 
 Lines = dict[tuple[str | int, ...], int]
@@ -115,19 +117,23 @@ def _plain(node: yaml.Node | None, path: Path, keys: tuple[str | int, ...], line
 
 
 def _scalar(node: yaml.Node, path: Path) -> Any:
-    where = f"{path}, line {node.start_mark.line + 1}"
     if not isinstance(node, yaml.ScalarNode) or node.tag not in _SCALARS:
-        raise BatteryError(f"{where}: a value of type {node.tag}.", "Write it in double quotes.")
-    if node.tag.endswith(":str"):
-        for character in node.value:
-            if unicodedata.category(character) == "Cc" and character not in "\n\t":
-                raise BatteryError(
-                    f"{where}: a control character, U+{ord(character):04X}.", "Remove it."
-                )
+        raise BatteryError(
+            f"{_where(node, path)}: a value of type {node.tag}.", "Write it in double quotes."
+        )
+    if node.tag == _STR:
+        if found := _CONTROL.search(node.value):
+            raise BatteryError(
+                f"{_where(node, path)}: a control character, U+{ord(found[0]):04X}.", "Remove it."
+            )
         return node.value
     try:
         return cast("Any", _constructor.construct_object(node))
     except ValueError as error:
         raise BatteryError(
-            f"{where}: a number that cannot be read.", "Write it in double quotes."
+            f"{_where(node, path)}: a number that cannot be read.", "Write it in double quotes."
         ) from error
+
+
+def _where(node: yaml.Node, path: Path) -> str:
+    return f"{path}, line {node.start_mark.line + 1}"

@@ -58,14 +58,20 @@ class Item:
 class Model:
     """A loaded GGUF file and its vocabulary."""
 
-    def __init__(self, path: Path, name: str) -> None:
+    def __init__(self, path: Path, name: str, *, vocabulary_only: bool = False) -> None:
         """Load the file.
+
+        Args:
+            path: of the file.
+            name: of the model, for errors.
+            vocabulary_only: leave the weights out; the model can tokenise and not be asked.
 
         Raises:
             ModelError: llama.cpp cannot load it.
         """
         parameters = native.llama_model_default_params()
         parameters.n_gpu_layers = -1 if native.llama_supports_gpu_offload() else 0
+        parameters.vocab_only = vocabulary_only
         self.name = name
         del _log[:]
         self.handle = native.llama_model_load_from_file(str(path).encode(), parameters)
