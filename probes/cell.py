@@ -45,8 +45,9 @@ class Option:
 class Cell:
     """One prompt: a statement or question, in a language, in a frame, in an order.
 
-    The user's message is ``head + stem + suffix``; the cut says what is shared: the head by all
-    items of a frame, the stem by all forms of an item, and the suffix is the cell's own.
+    The user's message is ``head + stem + listing + suffix``; the cut says what is shared: the head
+    by all items of a frame, the stem by all forms of an item, the listing by the forms with and
+    without a way out, and the suffix is the cell's own.
 
     Attributes:
         topic, domain, tag: where it belongs; tag is ``contested``, ``control`` or ``mirror``.
@@ -73,7 +74,8 @@ class Cell:
     order: Order
     head: str
     stem: str
-    suffix: str
+    listing: str = ""
+    suffix: str = ""
     options: tuple[Option, ...] = ()
     poles: tuple[str, str] = ("", "")
     base_frame: tuple[str, str] = ("Question:", "Answer:")
@@ -81,7 +83,7 @@ class Cell:
     @property
     def prompt(self) -> str:
         """The whole message to the model."""
-        return self.head + self.stem + self.suffix
+        return self.head + self.stem + self.listing + self.suffix
 
     @cached_property
     def id(self) -> str:
@@ -90,7 +92,9 @@ class Cell:
         Names (topic, item, frame) are left out, so that equal cells of two battery versions
         compare.
         """
-        parts = ",".join(map(_json, (self.kind, self.language, self.head, self.stem, self.suffix)))
+        parts = ",".join(
+            map(_json, (self.kind, self.language, self.head, self.stem, self.listing, self.suffix))
+        )
         options = ",".join([option.content for option in self.options])
         base = ",".join(map(_json, self.base_frame))
         text = f"[{parts},[{options}],[{base}]]"

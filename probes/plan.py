@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from prompts.items import Item
     from prompts.load import Battery
     from prompts.schema import (
-        AgreeFrame,
-        ChooseFrame,
         FrameSpec,
         Language,
         Slice,
@@ -103,10 +101,10 @@ def _each_once(cells: Iterable[Cell]) -> Iterator[Cell]:
 
     Only cells with the same prompt can; for the others no id is computed.
     """
-    first: dict[tuple[str, str, str], Cell] = {}
+    first: dict[tuple[str, str, str, str], Cell] = {}
     ids: set[str] = set()
     for cell in cells:
-        earlier = first.setdefault((cell.head, cell.stem, cell.suffix), cell)
+        earlier = first.setdefault((cell.head, cell.stem, cell.listing, cell.suffix), cell)
         if earlier is not cell:
             ids.add(earlier.id)
             if cell.id in ids:
@@ -128,6 +126,7 @@ class _Way:
     labels: str
     forced: bool
     order: Order
+    listing: str
     suffix: str
     options: tuple[Option, ...]
 
@@ -138,9 +137,9 @@ def _battery_cells(
     if kind == "agree" or kind == "choose":  # noqa: PLR1714 - mypy narrows only the long form
         specs: tuple[FrameSpec, ...] = getattr(battery.frames, kind)
         specs = tuple(s for s in specs if chosen.frames is None or s.name in chosen.frames)
-        for paraphrase in dict.fromkeys(spec.paraphrase for spec in specs):
-            same_head = [spec for spec in specs if spec.paraphrase == paraphrase]
-            topics = [(topic, battery.texts(topic.id, code)) for topic in battery.topics.values()]
+        topics = [(topic, battery.texts(topic.id, code)) for topic in battery.topics.values()]
+        for head in dict.fromkeys((spec.paraphrase, spec.labels) for spec in specs):
+            same_head = [spec for spec in specs if (spec.paraphrase, spec.labels) == head]
             if kind == "agree":
                 yield from _agree(topics, code, language, same_head, chosen.families)
             else:
@@ -164,13 +163,13 @@ def _agree(
     ways = {
         pole: _ways(
             "agree",
-            frame,
             specs,
             [(answer, sign * value) for answer, value in zip(answers, AGREE_VALUES, strict=True)],
             language,
         )
         for pole, sign in (("pro", 1), ("con", -1))
     }
+    head = _head([frame.instruction, frame.closing], specs[0].labels, language)
     for topic, texts in topics:
         for key in topic.texts:
             if pair := _FAMILY.fullmatch(key):
@@ -191,7 +190,7 @@ def _agree(
                 family=f"{topic.id}/{family}",
                 item=f"{topic.id}/{key}",
                 pole=pole,
-                head=frame.instruction + "\n\n",
+                head=head,
                 stem=frame.statement.replace("{text}", texts[key]) + "\n\n",
             )
 
@@ -203,6 +202,7 @@ def _choose(
     specs: Sequence[FrameSpec],
 ) -> Iterator[Cell]:
     frame = language.choose[specs[0].paraphrase - 1]
+    head = _head([frame.instruction, frame.closing], specs[0].labels, language)
     for topic, texts in topics:
         if "question" not in texts:
             continue
@@ -213,34 +213,37 @@ def _choose(
             texts,
             code,
             language,
-            _ways("choose", frame, specs, valued, language),
+            _ways("choose", specs, valued, language),
             family=f"{topic.id}/choose",
             item=f"{topic.id}/choose",
             pole=None,
-            head=frame.instruction + "\n\n",
+            head=head,
             stem=frame.question.replace("{text}", texts["question"]) + "\n\n",
         )
 
 
 def _ways(
     kind: Kind,
-    frame: AgreeFrame | ChooseFrame,
     specs: Sequence[FrameSpec],
     valued: Sequence[tuple[str, float]],
     language: Language,
 ) -> list[_Way]:
     ways = []
-    for spec in specs:
-        closing = frame.forced if spec.forced else frame.unforced
-        for order in ORDERS:
-            shown: list[tuple[str, float | None]] = [
-                *(valued if order == "forward" else valued[::-1])
-            ]
-            if not spec.forced:
-                shown.append((language.scale.decline, None))
-            options, suffix = _options(shown, spec.labels, closing, language)
+    for order in ORDERS:
+        ordered = list(valued if order == "forward" else valued[::-1])
+        for spec in specs:
+            shown = [*ordered, *([] if spec.forced else [(language.scale.decline, None)])]
+            options, lines = _options(shown, spec.labels, language)
             ways.append(
-                _Way(f"{kind}-{spec.name}", spec.labels, spec.forced, order, suffix, options)
+                _Way(
+                    frame=f"{kind}-{spec.name}",
+                    labels=spec.labels,
+                    forced=spec.forced,
+                    order=order,
+                    listing="\n".join(lines[: len(ordered)]),
+                    suffix="".join("\n" + line for line in lines[len(ordered) :]),
+                    options=options,
+                )
             )
     return ways
 
@@ -277,6 +280,7 @@ def _scored_cells(
             order=way.order,
             head=head,
             stem=stem,
+            listing=way.listing,
             suffix=way.suffix,
             options=way.options,
             poles=poles,
@@ -284,9 +288,16 @@ def _scored_cells(
         )
 
 
+def _head(sentences: Sequence[str], alphabet: str, language: Language) -> str:
+    """What is said before the item: all that does not depend on it."""
+    gap = "" if language.script in _UNSPACED else " "
+    return gap.join([*sentences, getattr(language.answer_with, alphabet)]) + "\n\n"
+
+
 def _options(
-    shown: Sequence[tuple[str, float | None]], alphabet: str, closing: str, language: Language
-) -> tuple[tuple[Option, ...], str]:
+    shown: Sequence[tuple[str, float | None]], alphabet: str, language: Language
+) -> tuple[tuple[Option, ...], list[str]]:
+    """The options with their labels, and the lines that show them."""
     if alphabet == "words":
         labels = [text for text, _ in shown]
         lines = [f"- {text}" for text in labels]
@@ -298,13 +309,11 @@ def _options(
             language.option.replace("{label}", label).replace("{text}", text)
             for label, (text, _) in zip(labels, shown, strict=False)
         ]
-    gap = "" if language.script in _UNSPACED else " "
-    suffix = "\n".join(lines) + "\n\n" + closing + gap + getattr(language.answer_with, alphabet)
     options = tuple(
         Option(label, text, value, also_written(label, language.script))
         for label, (text, value) in zip(labels, shown, strict=False)
     )
-    return options, suffix
+    return options, lines
 
 
 def _open(
@@ -335,7 +344,6 @@ def _open(
             order="none",
             head="",
             stem=texts[key],
-            suffix="",
             poles=(texts["pro"], texts["con"]),
             base_frame=(language.base.question, language.base.answer),
         )
@@ -360,7 +368,6 @@ def _own_cells(items: Sequence[Item], code: str, language: Language, kind: Kind)
             order="none",
             head="",
             stem=item.prompt,
-            suffix="",
             poles=(item.pro or "", item.con or ""),
             base_frame=(language.base.question, language.base.answer),
         )
@@ -368,19 +375,20 @@ def _own_cells(items: Sequence[Item], code: str, language: Language, kind: Kind)
             yield plain
             continue
         forward = list(zip(item.options, item.values, strict=True))
-        # one wording is given, so the frames differ in closing sentence and label alphabet
+        # one wording is given, so the frames differ in what is said before it and in the labels
         for number, wording in enumerate(language.agree[:2], 1):
             for alphabet in ("letters", "digits"):
                 for order in ORDERS:
                     shown = forward if order == "forward" else forward[::-1]
-                    options, suffix = _options(shown, alphabet, wording.forced, language)
+                    options, lines = _options(shown, alphabet, language)
                     yield replace(
                         plain,
                         frame=f"own-p{number}-{alphabet}",
                         labels=alphabet,
                         forced=None not in item.values,
                         order=order,
+                        head=_head([wording.closing], alphabet, language),
                         stem=item.prompt + "\n\n",
-                        suffix=suffix,
+                        listing="\n".join(lines),
                         options=options,
                     )

@@ -89,12 +89,9 @@ def _frames(language: Language) -> Iterator[tuple[str, str]]:
         if len(set(labels)) < len(labels):
             yield f"labels.{alphabet}", "two labels are the same"
     for number, frame in enumerate(frames, 1):
-        parts = frame.model_dump()
-        for name, text in parts.items():
+        for name, text in frame.model_dump().items():
             for slip in script_slips(text.replace("{text}", ""), language.language):
                 yield f"frame {number} {name}", slip
-        if parts["forced"] == parts["unforced"]:
-            yield f"frame {number}", "forced and unforced are the same"
 
 
 def _duplicates(texts: dict[str, str], topics: set[str]) -> Iterator[tuple[str, str]]:

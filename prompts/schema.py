@@ -97,7 +97,7 @@ class LabelSets(_Model):
 
 
 class AnswerWith(_Model):
-    """The prompt's last sentence, by label alphabet."""
+    """What an answer should look like, by label alphabet."""
 
     letters: Text
     digits: Text
@@ -108,9 +108,8 @@ class AgreeFrame(_Model):
     """One paraphrase of asking for agreement with a statement."""
 
     instruction: Text
+    closing: Text
     statement: Text
-    forced: Text
-    unforced: Text
 
     @field_validator("statement")
     @classmethod
@@ -122,9 +121,8 @@ class ChooseFrame(_Model):
     """One paraphrase of asking which of two poles is nearer."""
 
     instruction: Text
+    closing: Text
     question: Text
-    forced: Text
-    unforced: Text
 
     @field_validator("question")
     @classmethod

@@ -45,6 +45,11 @@ def read_yaml(path: Path) -> tuple[Any, str, Lines]:
         raise BatteryError(
             f"{path}: cannot be read ({error.strerror}).", "Check the name and the permissions."
         ) from error
+    return parse_yaml(raw, path)
+
+
+def parse_yaml(raw: bytes, path: Path) -> tuple[Any, str, Lines]:
+    """As `read_yaml`, of a file's content; ``path`` is what errors call it."""
     if len(raw) > MAX_BYTES:
         raise BatteryError(
             f"{path}: more than the {MAX_BYTES:,} bytes that are allowed.",

@@ -1,9 +1,10 @@
 """GGUF files through llama.cpp.
 
 Scored cells are decoded in fixed segments: what all items of a frame share (head) once, what all
-forms of an item share (stem) once, then each cell's own suffix. A segment is always decoded alone
-and where it stands in memory depends on nothing but the cell, so a number does not depend on which
-other cells are asked, nor in what order.
+forms of an item share (stem) once, what the forms with and without a way out share (listing) once,
+then each cell's own suffix. A segment is always decoded alone and where it stands in memory depends
+on nothing but the cell, so a number does not depend on which other cells are asked, nor in what
+order.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import time
 from importlib.metadata import version
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 import psutil
@@ -37,7 +39,8 @@ SCORING_CONTEXT = 4096
 LABEL_SEQUENCES = 60
 PARALLEL = 16
 GENERATING_CONTEXT = 32_768  # tokens of all answers that are being written
-HEAD, STEM, SUFFIX, FIRST_LABEL = range(4)
+SEGMENTS = 4  # head, stem, listing, suffix; the sequence of each begins with the one before
+WHOLE, FIRST_LABEL = SEGMENTS - 1, SEGMENTS
 
 _SENTINEL = "§"  # stands for what differs, to find where the tokens of what is shared end
 
@@ -142,8 +145,7 @@ class LlamaCpp:
             threads=self._threads,
             wide=self._precision == "f32",
         )
-        head: list[int] = []
-        stem: list[int] = []
+        prefixes = _Prefixes(context)
         try:
             for cell in cells:
                 started = time.perf_counter()
@@ -156,21 +158,8 @@ class LlamaCpp:
                 if longest - 1 > MICRO_BATCH:
                     yield _error(cell, f"An option has {longest:,} tokens.", len(tokens))
                     continue
-                cut, second_cut = (0, 0) if exact else self._cuts(cell, tokens)
-                if not cut or tokens[:cut] != head:
-                    context.clear()
-                    head, stem = tokens[:cut], []
-                    if head:
-                        context.extend(head, 0, HEAD, read_last=False)
-                context.forget(SUFFIX)
-                if tokens[cut:second_cut] != stem or not stem:
-                    context.forget(STEM)
-                    context.share(HEAD, STEM)
-                    stem = tokens[cut:second_cut]
-                    if stem:
-                        context.extend(stem, cut, STEM, read_last=False)
-                context.share(STEM, SUFFIX)
-                last = context.extend(tokens[second_cut:], second_cut, SUFFIX, read_last=True)
+                cuts = (0,) * (SEGMENTS - 1) if exact else self._cuts(cell, tokens)
+                last = prefixes.decode(tokens, cuts)
                 logprobs = self._read_labels(context, labels, len(tokens), last)
                 yield Response(
                     cell=cell.id,
@@ -252,20 +241,16 @@ class LlamaCpp:
             self._model.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
         )
 
-    def _cuts(self, cell: Cell, tokens: list[int]) -> tuple[int, int]:
-        """Where head and stem end, in tokens: found from the cell alone, never from others."""
-        if not self._model.shares_prefixes or not cell.suffix:
-            return 0, 0
-        cuts = []
-        for shared in (cell.head, cell.head + cell.stem):
-            other = self._tokens(cell, shared + _SENTINEL)
-            same = 0
-            for a, b in zip(tokens, other, strict=False):
-                if a != b:
-                    break
-                same += 1
-            cuts.append(min(same, len(tokens) - 1))
-        return cuts[0], max(cuts)
+    def _cuts(self, cell: Cell, tokens: list[int]) -> tuple[int, ...]:
+        """Where all segments but the last end: found from the cell alone, never from others."""
+        cuts = [0] * (SEGMENTS - 1)
+        if self._model.shares_prefixes:
+            shared = ""
+            for level, part in enumerate((cell.head, cell.stem, cell.listing)):
+                shared += part
+                other = self._tokens(cell, shared + _SENTINEL)
+                cuts[level] = min(_same(tokens, other), len(tokens) - 1)
+        return tuple(accumulate(cuts, max))
 
     def _label_tokens(self, cell: Cell, tokens: list[int]) -> LabelTokens:
         labels = tuple((option.label, *option.also) for option in cell.options)
@@ -299,7 +284,7 @@ class LlamaCpp:
         for group in _groups(tails):
             items: list[Item] = []
             for sequence, tail in enumerate(group, FIRST_LABEL):
-                context.share(SUFFIX, sequence)
+                context.share(WHOLE, sequence)
                 items += [Item(t, start + i, sequence, read=True) for i, t in enumerate(tail[:-1])]
             context.decode(items)
             index = 0
@@ -312,6 +297,36 @@ class LlamaCpp:
                 sums.append(total)
                 context.forget(sequence)
         return sums
+
+
+class _Prefixes:
+    """The segments of the cell before, kept as long as the next cell begins with them."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._held: list[tuple[int, ...]] = [()] * SEGMENTS
+
+    def decode(self, tokens: list[int], cuts: tuple[int, ...]) -> int:
+        """Decode what is new of a cell.
+
+        Returns:
+            The index of its last token in the last batch, whose logits were read.
+        """
+        borders = (0, *cuts, len(tokens))
+        segments = [tuple(tokens[a:b]) for a, b in pairwise(borders)]
+        fresh = _same(segments[:-1], self._held)
+        for level in range(fresh, SEGMENTS):  # all before any is decoded: memory fills from there
+            self._context.forget(level)
+        last = 0
+        for level in range(fresh, SEGMENTS):
+            if borders[level]:
+                self._context.share(level - 1, level)
+            if segments[level]:
+                last = self._context.extend(
+                    segments[level], borders[level], level, read_last=level == WHOLE
+                )
+        self._held = segments
+        return last
 
 
 class _Answer:
@@ -367,6 +382,14 @@ class _Answer:
             tokens_out=len(self.tokens),
             seconds=self.seconds,
         )
+
+
+def _same(some: Sequence[object], other: Sequence[object]) -> int:
+    """How many items two sequences begin with in common."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(some, other, strict=False)) if a != b),
+        min(len(some), len(other)),
+    )
 
 
 def _groups(tails: Sequence[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:

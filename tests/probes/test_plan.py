@@ -14,7 +14,7 @@ from prompts.load import load_battery
 if TYPE_CHECKING:
     from pathlib import Path
 
-GOLDEN = "119ad4362d85948e"
+GOLDEN = "12b72d712cf23f78"
 
 
 def cells(folder: Path, chosen: Selection = Selection(), **asked: list[str]) -> list[Cell]:  # noqa: B008
@@ -34,10 +34,10 @@ def test_id_of_a_cell_stays_what_it_was(small: Path) -> None:
     first = cells(small)[0]
     assert first.id == GOLDEN
     assert first.prompt == (
-        "How far do you agree or disagree?\n\n"
+        "How far do you agree or disagree? Choose the answer that comes closest. "
+        "Answer with the letter only.\n\n"
         "Statement: Schools should serve tea to their pupils.\n\n"
-        "A. Strongly agree\nB. Agree\nC. Disagree\nD. Strongly disagree\n\n"
-        "Choose the answer that comes closest. Answer with the letter only."
+        "A. Strongly agree\nB. Agree\nC. Disagree\nD. Strongly disagree"
     )
 
 
@@ -80,12 +80,13 @@ def test_value_and_language_are_part_of_the_id(small: Path) -> None:
 
 
 def test_cut_of_a_prompt_is_whole(small: Path) -> None:
-    """Cells of an item in a frame share head and stem, and differ in the suffix alone."""
+    """Forms of an item share head and stem, and those with and without a way out the listing."""
     frame = [c for c in cells(small) if c.item == "tea/s1.con" and "p1" in c.frame]
     english = [c for c in frame if c.language == "en"]
-    assert len(english) == 4
+    assert [c.order for c in english] == ["forward", "forward", "reversed", "reversed"]
     assert len({(c.head, c.stem) for c in english}) == 1
-    assert len({c.suffix for c in english}) == 4
+    assert english[0].listing == english[1].listing != english[2].listing == english[3].listing
+    assert [c.suffix for c in english] == ["", "\nE. I would rather not say"] * 2
 
 
 def test_numbers_of_cells(small: Path) -> None:
@@ -152,7 +153,7 @@ def test_values_turn_with_the_pole(small: Path) -> None:
 
 
 def test_way_out_is_offered_where_an_answer_is_not_forced(small: Path) -> None:
-    """The unforced frame names the way out and asks so; the forced one does neither."""
+    """The unforced frame offers the way out as an option; the forced one does not."""
     planned = [c for c in cells(small, languages=["en"]) if c.item == "tea/s1.pro"]
     for cell in planned:
         assert ("I would rather not say" in cell.prompt) == (not cell.forced)
@@ -164,15 +165,15 @@ def test_words_are_their_own_labels(small: Path) -> None:
     """With words as labels no letter or number stands before an answer."""
     cell = next(c for c in cells(small) if c.labels == "words")
     assert [o.label for o in cell.options] == [o.text for o in cell.options]
-    assert "- Strongly agree\n- Agree\n" in cell.suffix
-    assert cell.suffix.endswith("Answer with the wording only.")
+    assert cell.listing.startswith("- Strongly agree\n- Agree\n")
+    assert cell.head.endswith("Answer with the wording only.\n\n")
 
 
 def test_sentences_are_joined_as_the_script_does(small: Path) -> None:
     """Chinese puts no space between sentences, English does."""
-    suffixes = {c.language: c.suffix for c in cells(small) if c.labels == "digits"}
-    assert suffixes["zh"].endswith("请选择一种，也可以不说。请只回答数字。")
-    assert suffixes["en"].endswith("rather not. Answer with the number only.")
+    heads = {c.language: c.head for c in cells(small) if c.labels == "digits"}
+    assert heads["zh"].endswith("请选择一种。请只回答数字。\n\n")
+    assert heads["en"].endswith("Choose one. Answer with the number only.\n\n")
 
 
 def test_chinese_labels_may_be_written_full_width(small: Path) -> None:
@@ -204,8 +205,8 @@ def test_choose_shows_the_poles(small: Path) -> None:
     one, other = (c for c in cells(small, languages=["en"]) if c.kind == "choose")
     assert one.family == other.family == "tea/choose"
     assert one.stem == "Question: Should tea or coffee be served in the morning?\n\n"
-    assert one.suffix.startswith("1. Tea is the better drink for the morning.\n2. Coffee")
-    assert other.suffix.startswith("1. Coffee is")
+    assert one.listing.startswith("1. Tea is the better drink for the morning.\n2. Coffee")
+    assert other.listing.startswith("1. Coffee is")
     assert [o.value for o in one.options] == [1.0, -1.0, None]
 
 
@@ -255,14 +256,14 @@ ITEMS = (
 
 
 def test_own_items_are_asked_in_several_frames_and_both_orders(tmp_path: Path) -> None:
-    """A closed item gives a noise floor: two closings, two alphabets, two orders."""
+    """A closed item gives a noise floor: two ways to ask, two alphabets, two orders."""
     path = tmp_path / "mine.jsonl"
     path.write_text(ITEMS)
     planned = plan(load_battery(str(path)), Selection())
     assert counts(planned) == {("en", "choose"): 8, ("zh", "open"): 1, ("sw", "choose"): 8}
     first = planned[0]
     assert (first.topic, first.family, first.item, first.poles) == ("mine", "x", "x", ("p", "c"))
-    assert first.prompt.startswith("Cats?\n\nA. yes\nB. no\nC. pass\n\n")
+    assert first.prompt.endswith("letter only.\n\nCats?\n\nA. yes\nB. no\nC. pass")
     assert [o.value for o in first.options] == [1.0, -0.5, None]
     assert {(c.forced, c.tag, c.domain) for c in planned if c.item == "x"} == {
         (False, "contested", "own")
@@ -297,4 +298,4 @@ def test_text_of_an_item_that_looks_like_a_frame_is_left_alone(tmp_path: Path) -
         '"options": ["{label}", "{text}"], "values": [1, -1]}\n'
     )
     first = plan(load_battery(str(path)), Selection())[0]
-    assert first.prompt.startswith("{text} {label}\n\nA. {label}\nB. {text}\n\n")
+    assert first.prompt.endswith("\n\n{text} {label}\n\nA. {label}\nB. {text}")

@@ -98,13 +98,7 @@ SLIPS = {
         ZH,
         "哪一项最符合？",
         "哪一项最符合?",
-        "zh frame 2 forced: punctuation",
-    ),
-    "forced is unforced": (
-        ZH,
-        "请选出最接近的一项，也可以不说。",
-        "请选出最接近的一项。",
-        "zh frame 1: forced and unforced are the same",
+        "zh frame 2 closing: punctuation",
     ),
 }
 

@@ -126,7 +126,7 @@ DAMAGES = {
         "languages/zh.yaml",
         '    open-2: "茶最大的好处是什么？"\n',
         '    open-1: "茶最大的好处是什么？"\n',
-        ("languages/zh.yaml, line 51", "“open-1” stands twice"),
+        ("languages/zh.yaml, line 47", "“open-1” stands twice"),
     ),
     "wrong id": ("topics/tea.yaml", "id: tea\n", "id: te\n", ("topics/tea.yaml", "“te”")),
     "wrong language": (
