@@ -88,7 +88,7 @@ def parse_request(
 
 
 def ask(
-    request: Request, out: Path, sampling: Sampling, precision: WantedPrecision
+    request: Request, out: Path, sampling: Sampling, precision: WantedPrecision, *, exact: bool
 ) -> list[Failure]:
     """Run the request into a run file, with progress on standard error."""
     return run(
@@ -99,6 +99,7 @@ def ask(
         sampling,
         precision,
         watch(Console(stderr=True)),
+        exact=exact,
     )
 
 

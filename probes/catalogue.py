@@ -17,9 +17,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from probes.digest import remembered_sha256
 from probes.gguf_check import read_header
+from probes.weights_folder import CONFIG, check_folder, folder_sha256, quantisation
 from prompts.errors import ModelError
 
 SHIPPED = Path(__file__).with_name("models.toml")
+_THROUGH = "transformers:"
 GUIDE = "The entries in doxa's own models.toml show every field:"
 
 
@@ -83,6 +85,7 @@ class ModelEntry(_Strict):
         size: of that file in bytes.
         url: where an ``openai`` server listens, such as ``http://127.0.0.1:8080/v1``.
         model: the name that server knows the model by; the id where it is not given.
+        device_map: how ``transformers`` spreads the layers, such as ``auto`` or ``cuda:1``.
         key_variable: the environment variable that holds the server's key.
         terms: where the terms stand, or a sentence that must be shown.
         base: it has no chat template and is not trained to follow instructions.
@@ -99,6 +102,7 @@ class ModelEntry(_Strict):
     url: Annotated[Line, Field(pattern="^https?://")] | None = None
     model: Line | None = None
     key_variable: Annotated[str, Field(pattern="^[A-Za-z_][A-Za-z0-9_]*$")] | None = None
+    device_map: Line | None = None
     developer: Line = "unknown"
     country: Line = "unknown"
     licence: Line = "unknown"
@@ -161,30 +165,45 @@ def catalogue() -> dict[str, ModelEntry]:
 
 
 def find(model: str) -> ModelEntry:
-    """Return the model with this id, or one made from the GGUF file at this path.
+    """Return the model with this id, or one made from the GGUF file or folder at this path.
+
+    ``transformers:`` before an id or path asks through that backend instead of llama.cpp.
 
     Raises:
-        ModelError: there is neither; it suggests the ids that look alike.
+        ModelError: there is none; it suggests the ids that look alike.
     """
     entries = catalogue()
     if model in entries:
         return entries[model]
+    if model.startswith(_THROUGH):
+        return _through_transformers(find(model.removeprefix(_THROUGH)))
     path = Path(model).expanduser()
+    if (path / CONFIG).is_file():
+        return _from_folder(path.absolute())
     if path.suffix.lower() == ".gguf" and path.is_file():
         return _from_file(path.absolute())
     close = difflib.get_close_matches(model, entries, n=3, cutoff=0.5)
     remedy = f"Did you mean {' or '.join(close)}? " if close else ""
     raise ModelError(
-        f"There is no model {model!a} in the catalogue, and no GGUF file of that path.",
+        f"There is no model {model!a} in the catalogue, and no GGUF file of that path, nor a "
+        f"folder with {CONFIG}.",
         f"{remedy}`doxa models list` shows all of them.",
     )
 
 
+def _through_transformers(entry: ModelEntry) -> ModelEntry:
+    if not entry.path and not entry.file:
+        raise ModelError(
+            f"{entry.id} has no weights on this machine that transformers could load.",
+            f"Name it without {_THROUGH}",
+        )
+    return entry.model_copy(update={"backend": "transformers"})
+
+
 def _from_file(path: Path) -> ModelEntry:
     header = read_header(path)
-    stem = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in path.stem)
     return ModelEntry(
-        id=f"{stem.lstrip('._-')[:100] or 'model'}",
+        id=_identifier(path.stem),
         name=_claim(header.metadata.get("general.name")) or path.stem[:100],
         backend="llama_cpp",
         path=str(path),
@@ -194,6 +213,24 @@ def _from_file(path: Path) -> ModelEntry:
         base="tokenizer.chat_template" not in header.metadata,
         quantisation=header.quantisation,
     )
+
+
+def _from_folder(path: Path) -> ModelEntry:
+    config = check_folder(path)
+    return ModelEntry(
+        id=_identifier(path.name),
+        name=_claim(path.name) or "model",
+        backend="transformers",
+        path=str(path),
+        sha256=folder_sha256(path),
+        quantisation=quantisation(config),
+    )
+
+
+def _identifier(name: str) -> str:
+    """Make an id out of a file's name."""
+    plain = "".join(c if c.isascii() and (c.isalnum() or c in "._-") else "-" for c in name)
+    return plain.lstrip("._-")[:100] or "model"
 
 
 def _claim(value: object) -> str:

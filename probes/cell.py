@@ -135,6 +135,14 @@ class Response:
 
 
 @dataclass(frozen=True)
+class Shown:
+    """What a model sees of a cell: the rendered prompt, and its token ids where it has any."""
+
+    text: str
+    tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
 class ModelDescription:
     """What the run file says of a model.
 

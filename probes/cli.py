@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from probes import cli_battery, cli_models
+from probes import cli_audit, cli_battery, cli_models, cli_plan
 from prompts.errors import DoxaError, UsageError
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
 )
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_battery.app, name="battery")
+app.add_typer(cli_plan.app, name="plan")
+app.command("audit", epilog="Example: doxa audit runs/x.sqlite --sample 200")(cli_audit.audit)
 
 
 STOPPED = 130  # by Ctrl-C, as shells count it
@@ -111,6 +113,9 @@ def run(
     precision: Annotated[
         Precision, typer.Option(help="Of the weights in memory; native is as the file is.")
     ] = Precision.auto,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Score each cell with a full prefill of its own; slow.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count, and time.")] = False,
 ) -> None:
     """Ask models the questions of a battery; the same command again continues the run."""
@@ -134,7 +139,7 @@ def run(
     from probes.cell import Sampling
 
     sampling = Sampling(max_tokens=max_tokens, temperature=temperature, top_p=0.95, seed=seed)
-    failures = ask(request, out, sampling, precision.value)
+    failures = ask(request, out, sampling, precision.value, exact=exact)
     from analysis.labelling import label_run
 
     label_run(out)
@@ -187,6 +192,7 @@ def report(
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Write the report of a run as a PDF."""
+    from analysis.exploration import explore
     from analysis.labelling import label_run
     from analysis.study import study
     from analysis.tables import load
@@ -194,7 +200,8 @@ def report(
 
     label_run(run_file)
     tables = load(run_file)
-    write_pdf(tables, study(tables, draws=draws, seed=seed), pdf)
+    found = study(tables, draws=draws, seed=seed)
+    write_pdf(tables, found, explore(tables, draws=draws, seed=seed), pdf)
     typer.echo(f"Wrote {pdf}.")
 
 
@@ -204,6 +211,7 @@ def export(
     to: Annotated[Path, typer.Option(help="The folder to write to.")],
 ) -> None:
     """Write the tables of a run as Parquet and CSV."""
+    from analysis.exploration import explore
     from analysis.labelling import label_run
     from analysis.study import study
     from analysis.tables import load
@@ -211,7 +219,7 @@ def export(
 
     label_run(run_file)
     tables = load(run_file)
-    for path in export_tables(tables, study(tables), to):
+    for path in export_tables(tables, study(tables), explore(tables), to):
         typer.echo(str(path))
 
 

@@ -62,10 +62,22 @@ def run(
     sampling: Sampling,
     precision: WantedPrecision,
     watch: Watch,
+    *,
+    exact: bool = False,
 ) -> list[Failure]:
     """Ask every model every cell that the run file does not hold.
 
     Models are asked one after another; one that fails does not keep the others from being asked.
+
+    Args:
+        path: of the run file, which is made or continued.
+        battery: that the cells are of.
+        cells: the plan.
+        models: to ask.
+        sampling: of open answers.
+        precision: of the weights in memory.
+        watch: is told how it goes.
+        exact: score every cell with one full prefill of its own.
 
     Returns:
         The models that failed, with the reason.
@@ -80,7 +92,7 @@ def run(
             try:
                 backend = open_backend(entry, precision)
                 try:
-                    _ask(db, backend, cells, sampling, watch)
+                    _ask(db, backend, cells, sampling, watch, exact=exact)
                 finally:
                     backend.close()
             except RunFileError:
@@ -133,13 +145,17 @@ def _ask(
     cells: Sequence[Cell],
     sampling: Sampling,
     watch: Watch,
+    *,
+    exact: bool,
 ) -> None:
     model = backend.description
     with runfile.transaction(db):
         runfile.add_model(db, model)
+        _keep_first_prompts(db, backend, cells)
     scored = [cell for cell in cells if cell.kind in SCORED]
     opened = [cell for cell in cells if cell.kind not in SCORED]
-    scoring = json.dumps(backend.scoring, sort_keys=True)
+    way = backend.exact_scoring if exact else backend.scoring
+    scoring = json.dumps(way, sort_keys=True)
     generating = json.dumps(asdict(sampling) | backend.generating, sort_keys=True)
     known = runfile.answered(db, model.weights, scoring)
     known_open = runfile.answered(db, model.weights, generating)
@@ -148,13 +164,24 @@ def _ask(
     watch.start(model.id, len(cells) - len(left) - len(left_open), len(cells))
     try:
         if left:
-            _store(db, model.weights, scoring, backend.score(left), watch)
-        if backend.exact_scoring != backend.scoring:
+            _store(db, model.weights, scoring, backend.score(left, exact=exact), watch)
+        if way != backend.exact_scoring:
             _measure_noise(db, backend, scored)
         if left_open:
             _store(db, model.weights, generating, backend.generate(left_open, sampling), watch)
     finally:
         watch.finish()
+
+
+def _keep_first_prompts(db: sqlite3.Connection, backend: Backend, cells: Sequence[Cell]) -> None:
+    """Put into the manifest what the model saw of the first cell of each kind."""
+    first: dict[str, Cell] = {}
+    for cell in cells:
+        first.setdefault(cell.kind, cell)
+    name = backend.description.id
+    shown = {kind: {"cell": cell.id, **asdict(backend.shown(cell))} for kind, cell in first.items()}
+    kept = runfile.manifest(db).get("first_prompts", {})
+    runfile.set_manifest(db, first_prompts=kept | {name: kept.get(name, {}) | shown})
 
 
 def _measure_noise(db: sqlite3.Connection, backend: Backend, scored: Sequence[Cell]) -> None:

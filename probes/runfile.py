@@ -61,7 +61,19 @@ def _create(db: sqlite3.Connection) -> None:
         db.execute(statement)
 
 
-MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_create]
+def _audit(db: sqlite3.Connection) -> None:
+    db.execute(
+        """
+        CREATE TABLE audit_labels (
+            id INTEGER PRIMARY KEY, probe INTEGER NOT NULL REFERENCES probes (id),
+            annotator TEXT NOT NULL, outcome TEXT NOT NULL, labelled TEXT NOT NULL,
+            UNIQUE (probe, annotator)
+        )
+        """
+    )
+
+
+MIGRATIONS: list[Callable[[sqlite3.Connection], None]] = [_create, _audit]
 
 
 @contextlib.contextmanager
@@ -94,10 +106,11 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open a run file for reading only.
+    """Open a run file for reading only; one of an older doxa is brought up to date first.
 
     Raises:
-        RunFileError: there is no such file, or it is no run file or one of another doxa.
+        RunFileError: there is no such file, it is no run file or one of a newer doxa, or it is an
+            older one that cannot be written.
     """
     if not path.is_file():
         raise RunFileError(f"There is no run file {path}.", "Make one with `doxa run`.")
@@ -105,11 +118,11 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
     try:
         with _explained(path):
             _check_magic(db, path)
-            if _version(db) != len(MIGRATIONS):
-                raise RunFileError(
-                    f"{path} is of schema {_version(db)}; this doxa reads {len(MIGRATIONS)}.",
-                    "Continue the run once with `doxa run`, which brings the file up to date.",
-                )
+            if not _version(db):
+                raise RunFileError(f"{path} holds no run.", "Make one with `doxa run`.")
+            if _version(db) < len(MIGRATIONS):
+                with writing(path):
+                    pass
         with _explained(path):
             yield db
     finally:

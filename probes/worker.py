@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from probes.cell import ModelDescription, Response
+from probes.cell import ModelDescription, Response, Shown
 from prompts.errors import BackendError, DoxaError, ModelError
 
 if TYPE_CHECKING:
@@ -86,6 +86,22 @@ class Worker:
     def generating(self) -> dict[str, object]:
         """The same for open answers, beside the sampling."""
         return self._about[3]
+
+    def shown(self, cell: Cell) -> Shown:
+        """What the model sees of a cell.
+
+        Raises:
+            ModelError: the process died of it.
+        """
+        self._connection.send(("shown", cell, {}))
+        try:
+            found: Shown = self._receive()
+        except EOFError as error:
+            raise ModelError(
+                f"{self._entry.id}: the program that renders its prompts died ({self._why()}).",
+                "Its chat template may be damaged; try another conversion of the model.",
+            ) from error
+        return found
 
     def score(self, cells: Sequence[Cell], *, exact: bool = False) -> Iterator[Response]:
         """Yield the log-probabilities of each cell's option labels."""
@@ -193,9 +209,13 @@ def _serve(
             (backend.description, backend.scoring, backend.exact_scoring, backend.generating)
         )
         while True:
-            verb, cells, how = connection.recv()
+            verb, asked, how = connection.recv()
             try:
-                _answer(connection, getattr(backend, verb)(cells, **how))
+                found = getattr(backend, verb)(asked, **how)
+                if verb == "shown":
+                    connection.send(found)
+                else:
+                    _answer(connection, found)
             except DoxaError as error:
                 connection.send(error)
             except FloatingPointError as error:

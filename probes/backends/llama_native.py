@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -31,6 +32,7 @@ Precision = Literal["native", "bf16", "f32"]
 
 MICRO_BATCH = 512
 _PIECE = 512
+TRIES, TRIED_TOKENS = 4, 48
 
 _log: list[str] = []
 
@@ -101,6 +103,25 @@ class Model:
         return buffer.value.decode("utf-8", "replace")
 
     @property
+    def file_bytes(self) -> int:
+        """Bytes of all weights."""
+        return int(native.llama_model_size(self.handle))
+
+    def memory_per_token(self, *, wide: bool) -> int:
+        """Bytes that keys and values of one token take in all layers, at most.
+
+        Args:
+            wide: they are kept in 32 bits instead of 16.
+        """
+        heads = native.llama_model_n_head(self.handle)
+        usual = native.llama_model_n_embd(self.handle) // max(heads, 1)
+        kind = self.metadata("general.architecture")
+        sizes = (self.metadata(f"{kind}.attention.{part}_length") for part in ("key", "value"))
+        width = sum(int(size) if size else usual for size in sizes)
+        layers = native.llama_model_n_layer(self.handle)
+        return int(layers * native.llama_model_n_head_kv(self.handle) * width * (4 if wide else 2))
+
+    @property
     def description(self) -> str:
         """Architecture, size and quantisation in llama.cpp's words."""
         buffer = ctypes.create_string_buffer(256)
@@ -139,6 +160,14 @@ class Model:
         buffer = ctypes.create_string_buffer(_PIECE)
         count = native.llama_token_to_piece(self.vocab, token, buffer, _PIECE, 0, special)
         return buffer.raw[: max(count, 0)]
+
+    def special(self, token: int) -> str:
+        """How a special token is written; empty for -1, which is none."""
+        return self.piece(token, special=True).decode("utf-8", "replace") if token >= 0 else ""
+
+    def text(self, tokens: Sequence[int]) -> str:
+        """The text of tokens, special ones left out."""
+        return b"".join(map(self.piece, tokens)).decode("utf-8", "replace")
 
     def ends(self, token: int) -> bool:
         """Whether the token ends a turn or a text."""
@@ -265,14 +294,42 @@ class Context:
             self.handle = None
 
 
+def system_information() -> str:
+    """What llama.cpp was built for and finds in this processor."""
+    return str(native.llama_print_system_info().decode("utf-8", "replace"))
+
+
 def has_fast_bf16() -> bool:
     """Whether this processor multiplies BF16 numbers natively, as llama.cpp was built to see."""
-    return b"AVX512_BF16 = 1" in native.llama_print_system_info()
+    return "AVX512_BF16 = 1" in system_information()
 
 
 def has_gpu() -> bool:
     """Whether llama.cpp was built to put layers on a GPU."""
     return bool(native.llama_supports_gpu_offload())
+
+
+def prompt_speed(path: Path, threads: int) -> float:
+    """Tokens a second of a file on short prompts, the best of a few tries.
+
+    Raises:
+        ModelError: llama.cpp cannot load the file.
+        BackendError: there is not enough memory.
+    """
+    model = Model(path, path.name)
+    context = Context(
+        model, tokens=MICRO_BATCH, sequences=1, unified=True, threads=threads, wide=False
+    )
+    best = 0.0
+    for _ in range(TRIES):
+        context.clear()
+        started = time.perf_counter()
+        context.extend(range(TRIED_TOKENS), 0, 0, read_last=True)
+        context.logits(TRIED_TOKENS - 1)
+        best = max(best, TRIED_TOKENS / (time.perf_counter() - started))
+    context.close()
+    model.close()
+    return best
 
 
 def widen(source: Path, target: Path, *, to: Precision, threads: int) -> None:
@@ -296,28 +353,3 @@ def widen(source: Path, target: Path, *, to: Precision, threads: int) -> None:
             f"{source} could not be widened to {to} ({why}).",
             "Ask with --precision native, or make room on the disk.",
         )
-
-
-class Sampler:
-    """Draws tokens for one sequence, from a seed of its own."""
-
-    def __init__(self, *, temperature: float, top_p: float, seed: int) -> None:
-        """Greedy at temperature 0, else nucleus sampling at a temperature."""
-        self.chain = native.llama_sampler_chain_init(native.llama_sampler_chain_default_params())
-        if temperature == 0:
-            native.llama_sampler_chain_add(self.chain, native.llama_sampler_init_greedy())
-        else:
-            for part in (
-                native.llama_sampler_init_temp(temperature),
-                native.llama_sampler_init_top_p(top_p, 1),
-                native.llama_sampler_init_dist(seed & 0xFFFFFFFF),
-            ):
-                native.llama_sampler_chain_add(self.chain, part)
-
-    def draw(self, context: Context, index: int) -> int:
-        """The next token after a read token of the last batch."""
-        return int(native.llama_sampler_sample(self.chain, context.handle, index))
-
-    def close(self) -> None:
-        """Free the chain."""
-        native.llama_sampler_free(self.chain)

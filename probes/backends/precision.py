@@ -9,6 +9,8 @@ users run it; ``f32`` is the reference.
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -18,7 +20,14 @@ from typing import TYPE_CHECKING, Literal
 import platformdirs
 import psutil
 
-from probes.backends.llama_native import Precision, has_fast_bf16, has_gpu, widen
+from probes.backends.llama_native import (
+    Precision,
+    has_fast_bf16,
+    has_gpu,
+    prompt_speed,
+    system_information,
+    widen,
+)
 from prompts.errors import BackendError
 
 if TYPE_CHECKING:
@@ -30,17 +39,44 @@ GROWTH = {"bf16": 4.5, "f32": 9.0}  # at most, from 4 bits and a little a weight
 MEMORY_TO_SPARE = 2 * 2**30
 
 
-def choose(path: Path, wanted: WantedPrecision) -> Precision:
-    """The precision to use for a file; ``auto`` widens where that pays and there is room."""
+def choose(path: Path, weights: str, wanted: WantedPrecision, threads: int) -> Precision:
+    """The precision to use for a file; ``auto`` widens where that pays and there is room.
+
+    What a short timing says is remembered beside the widened copies, by file and processor, so
+    that a run that is continued does not change its mind.
+
+    Args:
+        path: the model's file.
+        weights: its SHA-256.
+        wanted: what the user says.
+        threads: that the model will run on.
+    """
     if wanted != "auto":
         return wanted
     size = path.stat().st_size * GROWTH["bf16"]
-    folder = _cache()
     roomy = (
         psutil.virtual_memory().available > size + MEMORY_TO_SPARE
-        and shutil.disk_usage(folder).free > size
+        and shutil.disk_usage(_cache()).free > size
     )
-    return "bf16" if has_fast_bf16() and not has_gpu() and roomy else "native"
+    if has_gpu() or not has_fast_bf16() or not roomy:
+        return "native"
+    note = _cache() / f"{weights}-{_processor(threads)}.faster"
+    if not note.is_file():
+        with contextlib.suppress(BackendError):  # no room for a copy after all
+            copy = at_precision(path, weights, "bf16", threads)
+            speeds = {"native": prompt_speed(path, threads), "bf16": prompt_speed(copy, threads)}
+            with _beside(note) as unfinished:
+                unfinished.write_text(json.dumps(speeds), "utf-8")
+                unfinished.replace(note)
+    if not note.is_file():
+        return "native"
+    speeds = json.loads(note.read_text("utf-8"))
+    return "bf16" if speeds["bf16"] >= speeds["native"] else "native"
+
+
+def _processor(threads: int) -> str:
+    text = f"{threads} {system_information()}"
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def at_precision(path: Path, weights: str, precision: Precision, threads: int) -> Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from probes.cell import Cell, ModelDescription, Response, Sampling
+    from probes.cell import Cell, ModelDescription, Response, Sampling, Shown
 
 
 class Backend(Protocol):
@@ -35,6 +35,10 @@ class Backend(Protocol):
     @property
     def generating(self) -> dict[str, object]:
         """The same for open answers, beside the sampling."""
+        ...
+
+    def shown(self, cell: Cell) -> Shown:
+        """What the model sees of a cell, as the manifest keeps it of the first of each kind."""
         ...
 
     def score(self, cells: Sequence[Cell], *, exact: bool = False) -> Iterator[Response]:

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from probes.cell import ModelDescription, Response
+from probes.backends.description import describe
+from probes.cell import Response, Shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from probes.catalogue import ModelEntry
-    from probes.cell import Cell, Sampling
+    from probes.cell import Cell, ModelDescription, Sampling
 
 COVERAGE = 0.95
 SHARPNESS = 2.5
@@ -36,17 +37,10 @@ class Simulated:
     @property
     def description(self) -> ModelDescription:
         """What the run file says of the model."""
-        return ModelDescription(
-            id=self._entry.id,
-            name=self._entry.name,
-            developer=self._entry.developer,
-            country=self._entry.country,
-            licence=self._entry.licence,
-            backend="simulated",
+        return describe(
+            self._entry,
             weights=hashlib.sha256(self._seed.encode()).hexdigest(),
             quantisation="none",
-            chat_template=None,
-            base=False,
         )
 
     @property
@@ -67,6 +61,10 @@ class Simulated:
     def stance(self, family: str) -> float:
         """The planted stance of a family, in [-1, 1]."""
         return float(self._draw(family).uniform(-1, 1))
+
+    def shown(self, cell: Cell) -> Shown:
+        """The prompt itself: nothing is put around it, and there are no tokens."""
+        return Shown(cell.prompt)
 
     def score(self, cells: Sequence[Cell], *, exact: bool = False) -> Iterator[Response]:
         """Answer each cell from its family's stance and the noise of its wording."""

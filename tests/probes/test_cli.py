@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Doxa = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMANDS = [
-    "run", "status", "compare", "report", "export", "classify",
+    "run", "status", "compare", "report", "export", "classify", "audit", "plan power",
     "models list", "models pull", "models check", "battery show", "battery check",
 ]  # fmt: skip
 SIMULATED = '[[model]]\nid = "{}"\nbackend = "simulated"\n'
@@ -179,8 +179,8 @@ def test_broken_catalogue_is_one_line(doxa: Doxa, here: Path) -> None:
 
 DAMAGES = {
     "missing translation": ("    law-1:", "    # law-1:", "no translation of tea: law-1"),
-    "duplicate id": ("    s1.con:", "    s1.pro:", "line 47: the key “s1.pro” stands twice"),
-    "alias": ('pro: "茶是', 'pro: &x "茶是', "line 44: an anchor or alias"),
+    "duplicate id": ("    s1.con:", "    s1.pro:", "line 43: the key “s1.pro” stands twice"),
+    "alias": ('pro: "茶是', 'pro: &x "茶是', "line 40: an anchor or alias"),
     "escape": ('pro: "茶是', 'pro: "\\e[2J茶是', "control character, U+001B"),
     "no YAML": ("texts:", "texts: [", "languages/zh.yaml, line"),
 }  # fmt: skip

@@ -84,6 +84,21 @@ def rows(out: Path, query: str = ANSWERS) -> list[tuple[object, ...]]:
         return db.execute(query).fetchall()
 
 
+def test_manifest_keeps_what_each_model_saw_first(small: Path, tmp_path: Path) -> None:
+    """The rendered prompt of the first cell of each kind stands in the manifest, by model."""
+    out = tmp_path / "run.sqlite"
+    ask(out, small, [simulated("a")], Watch(), Selection(kinds=("agree",)))
+    ask(out, small, [simulated("a"), simulated("b")], Watch(), Selection(kinds=("open",)))
+    with runfile.reading(out) as db:
+        kept = runfile.manifest(db)["first_prompts"]
+    planned = plan(load_battery(str(small)), Selection())
+    for model, kinds in (("a", {"agree", "open"}), ("b", {"open"})):
+        assert set(kept[model]) == kinds
+        for kind, shown in kept[model].items():
+            first = next(cell for cell in planned if cell.kind == kind)
+            assert shown == {"cell": first.id, "text": first.prompt, "tokens": []}
+
+
 @pytest.fixture
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commit after every seventh answer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 import math
 import shutil
 from dataclasses import replace
@@ -10,15 +11,17 @@ from typing import TYPE_CHECKING
 
 import llama_cpp as native
 import numpy as np
+import psutil
 import pytest
 
 from probes.backends.llama_cpp import LlamaCpp
+from probes.backends.llama_native import has_fast_bf16
 from probes.backends.opening import open_backend
 from probes.catalogue import ModelEntry, find
 from probes.cell import SCORED, Cell, Option, Sampling
 from probes.plan import Selection, plan
 from probes.templates import chat_renderer
-from prompts.errors import BackendError
+from prompts.errors import BackendError, ModelError
 from prompts.load import load_battery
 
 if TYPE_CHECKING:
@@ -219,6 +222,71 @@ def test_scores_are_those_of_a_plain_prefill(
         assert 0 < sum(math.exp(value) for value in response.logprobs) <= 1 + 1e-6
 
 
+@pytest.mark.parametrize("name", PROMPTS)
+def test_exact_scores_are_a_log_softmax_over_one_prefill(
+    name: str, model: Open, cells: list[Cell]
+) -> None:
+    """In exact mode and default precision no label is further than 0.0001 nat from its softmax.
+
+    Labels of one token: a longer one goes on from the prefill and is compared elsewhere.
+    """
+    backend = model(name, "auto")
+    asked = [cell for cell in some(cells) if cell.labels != "words" and cell.language == "en"]
+    assert len(asked) >= 3
+    plain = [plain_scores(backend, cell, prompt_of(name, cell)) for cell in asked]
+    assert furthest(list(backend.score(asked, exact=True)), plain) < 1e-4
+
+
+def test_model_says_what_it_saw(model: Open, cells: list[Cell]) -> None:
+    """The text and the tokens that went into the model, for the manifest."""
+    backend = model(SMOLLM, "f32")
+    shown = backend.shown(cells[0])
+    assert shown.text == prompt_of(SMOLLM, cells[0])
+    assert list(shown.tokens) == backend.prompt_tokens(cells[0])
+
+
+@pytest.mark.usefixtures("model_paths")
+def test_automatic_precision_is_timed_once_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a first timing says holds for the next load; a native file that is faster stays."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first = LlamaCpp(find(SMOLLM), "auto")
+    chosen = first.description.details["precision"]
+    first.close()
+    notes = list(tmp_path.rglob("*.faster"))
+    if not has_fast_bf16():
+        assert (chosen, notes) == ("native", [])
+        return
+    speeds = json.loads(notes[0].read_text())
+    assert chosen == ("bf16" if speeds["bf16"] >= speeds["native"] else "native")
+    notes[0].write_text(json.dumps({"native": 2.0, "bf16": 1.0}))
+    again = LlamaCpp(find(SMOLLM), "auto")
+    assert again.description.details["precision"] == "native"
+    again.close()
+
+
+@pytest.mark.usefixtures("model_paths")
+def test_model_larger_than_free_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Weights that would make the machine swap are not loaded, and the error says how much."""
+    free = psutil.virtual_memory()._replace(available=2**28)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
+    with pytest.raises(ModelError, match=r"needs 0\.3 GiB of memory and 0\.2 GiB are free"):
+        LlamaCpp(find(SMOLLM), "native")
+
+
+def test_memory_for_answers_is_bounded(
+    model: Open, cells: list[Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With little memory fewer answers are written at once, and they are the same texts."""
+    backend = model(SMOLLM, "f32")
+    greedy = Sampling(max_tokens=8, temperature=0.0)
+    asked = opened(cells)
+    usual = {r.cell: r.text for r in backend.generate(asked, greedy)}
+    monkeypatch.setattr(backend, "_generating_context", 256)
+    assert {r.cell: r.text for r in backend.generate(asked, greedy)} == usual
+
+
 @pytest.mark.parametrize(("name", "precision"), [(SMOLLM, "f32"), (GEMMA, "native")])
 def test_scores_do_not_depend_on_neighbours_to_the_last_bit(
     name: str, precision: WantedPrecision, model: Open, cells: list[Cell]
@@ -353,10 +421,11 @@ def test_template_with_and_without_bos_gives_one(
     start: str, model: Open, cells: list[Cell]
 ) -> None:
     """A vocabulary that wants BOS gets it once, whether or not the template writes it."""
-    backend = copy.copy(model(GEMMA, "f32"))
+    backend = model(GEMMA, "f32")
+    prompts = copy.copy(backend._prompts)
     template = start + "user: {{ messages[0].content }}\nmodel:"
-    backend._render = chat_renderer(template, bos="<bos>", eos="<eos>", model="toy")
-    tokens = backend.prompt_tokens(cells[0])
+    prompts.render = chat_renderer(template, bos="<bos>", eos="<eos>", model="toy")
+    tokens = prompts.tokens(cells[0])
     assert tokens == tokens_of(backend, f"<bos>user: {cells[0].prompt}\nmodel:")
     assert tokens.count(backend._model.bos) == 1
 
