@@ -107,7 +107,7 @@ def study(
         AnalysisError: there are no answers, or probabilities do not sum to one.
     """
     settings = Settings(draws, seed, margin, thresholds)
-    models = _models(tables)
+    models = models_of(tables)
     found = basis(tables.scored, models, settings)
     count = len(models)
     compared = _paired(found, [(i, j) for i in range(count) for j in range(i + 1, count)])
@@ -151,7 +151,7 @@ def compare(
         AnalysisError: a model is not in the run, there are no answers, or probabilities do not
             sum to one.
     """
-    known = _models(tables)
+    known = models_of(tables)
     for name in (a, b):
         if name not in known:
             raise AnalysisError(
@@ -180,7 +180,12 @@ def _paired(found: Basis, pairs: list[tuple[int, int]]) -> Pairs:
     return pair_up(found.grid, pairs, np.random.default_rng(found.settings.stream("splits")))
 
 
-def _models(tables: Tables) -> list[str]:
+def models_of(tables: Tables) -> list[str]:
+    """Ids of the models of a run, those that answered nothing included.
+
+    Raises:
+        AnalysisError: there are no answers.
+    """
     if not len(tables.scored) and not len(tables.opened):
         raise AnalysisError(
             "There are no answers to analyse.", "Ask the models first, with `doxa run`."

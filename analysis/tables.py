@@ -43,11 +43,14 @@ class Tables:
             ``K`` on are NaN. ``declined`` and the ``p`` columns sum to one. ``stance`` is
             conditional on answering and NaN where all probability declines. A cell whose labels
             all have probability zero has coverage 0 and NaN in the rest.
-        opened: a row per open or task response: ``model, language, topic, domain, kind, family,
-            item, cell, prompt, text, reasoning, ending, error`` and, where labelled,
+        opened: a row per open or task response: ``model, probe, language, topic, domain, kind,
+            family, item, cell, prompt, text, reasoning, ending, error`` and, where labelled,
             ``outcome, response_language, prob_<outcome>``.
         exact: as ``scored``, the sample that was asked again with one full prefill a cell.
         examples: ``kind, language, prompt``, one prompt of each scored kind.
+        audit: a row per label that a person gave: ``probe, model, language, topic, kind, family,
+            item, cell, annotator, outcome, labelled``; ``outcome`` may be ``unclear``, and
+            ``labelled`` is when, ISO 8601 in UTC. ``probe`` is that of ``opened``.
     """
 
     manifest: dict[str, Any]
@@ -56,6 +59,7 @@ class Tables:
     opened: pd.DataFrame
     exact: pd.DataFrame = field(default_factory=pd.DataFrame)
     examples: pd.DataFrame = field(default_factory=pd.DataFrame)
+    audit: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def load(path: Path) -> Tables:
@@ -76,6 +80,7 @@ def load(path: Path) -> Tables:
             scored, failed, exact = _scored(db, names)
             opened = _opened(db, names)
             examples = pd.read_sql_query(_EXAMPLES, db)
+            audit = pd.read_sql_query(_AUDIT, db)
     except pd.errors.DatabaseError as error:
         raise RunFileError(
             f"{path} cannot be read as a run file ({error}).", "Restore it from a copy."
@@ -86,7 +91,16 @@ def load(path: Path) -> Tables:
             "The file is damaged: restore it from a copy, or run again.",
         ) from error
     models["failed"] = models["id"].map(failed).fillna(0).astype(int)
-    return Tables(manifest, models, scored, opened, exact, examples)
+    audit.insert(1, "model", audit.pop("weights").map(names))
+    return Tables(manifest, models, scored, opened, exact, examples, audit)
+
+
+_AUDIT = """
+    SELECT probe, weights, language, topic, kind, family, item, cells.id AS cell, annotator,
+        outcome, labelled
+    FROM audit_labels JOIN probes ON probe = probes.id JOIN cells ON cells.id = cell
+    ORDER BY audit_labels.id
+"""
 
 
 _EXAMPLES = """
@@ -225,4 +239,4 @@ def _opened(db: sqlite3.Connection, names: pd.Series[str]) -> pd.DataFrame:
         )
         labels = labels.join(chances.add_prefix("prob_"))
         opened = opened.merge(labels, on="probe", how="left")
-    return opened.drop(columns="probe")
+    return opened

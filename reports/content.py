@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from reports import answers, divergence, gates, languages, stance
+from reports import (
+    answers,
+    divergence,
+    gates,
+    language_effect,
+    languages,
+    origin,
+    place,
+    publics,
+    stance,
+    variance,
+)
 from reports.document import (
     Cell,
     Column,
@@ -25,6 +36,7 @@ from reports.summary import summary
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from analysis.exploration import Exploration
     from analysis.study import Study
     from analysis.tables import Tables
     from reports.document import Block
@@ -39,7 +51,7 @@ KINDS = {
 LONGEST_VALUE = 400
 
 
-def document(tables: Tables, study: Study) -> Document:
+def document(tables: Tables, study: Study, explored: Exploration) -> Document:
     """Everything that a report shows, in order; sections without data say so in a sentence."""
     labels = labels_of(study, tables.manifest.get("topics", {}))
     about = tables.manifest
@@ -57,6 +69,11 @@ def document(tables: Tables, study: Study) -> Document:
         divergence.divergence(study, labels),
         stance.stance(study, labels),
         stance.mirrors(study, labels),
+        language_effect.language_effect(explored, labels),
+        origin.origin(explored, labels),
+        place.place(explored, labels),
+        publics.publics(explored, labels),
+        variance.variance(explored),
         answers.outcomes(study, labels),
         answers.side_by_side(tables, labels),
         Section("How to read this", (Definitions(TERMS),)),

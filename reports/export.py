@@ -15,11 +15,12 @@ from reports import files, safe_text
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from analysis.exploration import Exploration
     from analysis.study import Study
     from analysis.tables import Tables
 
 
-def export(tables: Tables, study: Study, directory: Path) -> list[Path]:
+def export(tables: Tables, study: Study, explored: Exploration, directory: Path) -> list[Path]:
     """Write every table of a run and of its study, each as Parquet and as CSV.
 
     Parquet holds text as it was written. In CSV, text that a spreadsheet would compute has an
@@ -28,6 +29,7 @@ def export(tables: Tables, study: Study, directory: Path) -> list[Path]:
     Args:
         tables: the run.
         study: what the run shows.
+        explored: what lies behind it.
         directory: made where it is missing; files of the same name are replaced.
 
     Returns:
@@ -54,6 +56,17 @@ def export(tables: Tables, study: Study, directory: Path) -> list[Path]:
         "divergence": study.divergence,
         "mirrors": study.mirrors,
         "outcomes": study.outcomes,
+        "shares": explored.shares,
+        "language_effect": explored.languages,
+        "countries": explored.countries,
+        "origin": explored.origin,
+        "map_points": explored.map.points,
+        "map_axes": explored.map.axes,
+        "map_drivers": explored.map.drivers,
+        "map_clusters": explored.map.clusters,
+        "audit": tables.audit,
+        "publics": explored.reference.publics,
+        "publics_items": explored.reference.items,
     }
     written = []
     for name, frame in frames.items():

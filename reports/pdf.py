@@ -17,6 +17,7 @@ from reports import files, fonts, safe_text
 from reports.content import document
 
 if TYPE_CHECKING:
+    from analysis.exploration import Exploration
     from analysis.study import Study
     from analysis.tables import Tables
     from reports.document import Document
@@ -25,7 +26,7 @@ TEMPLATE = Path(__file__).with_name("report.typ")
 LONG_WORD = 68
 
 
-def write_pdf(tables: Tables, study: Study, path: Path) -> None:
+def write_pdf(tables: Tables, study: Study, explored: Exploration, path: Path) -> None:
     """Write the report of a run; a file already there is replaced only when all is done.
 
     The same run gives the same bytes: the file's date is the run's.
@@ -33,7 +34,7 @@ def write_pdf(tables: Tables, study: Study, path: Path) -> None:
     Raises:
         ReportError: the folder cannot be written to, or the report cannot be laid out.
     """
-    files.write(path, render(document(tables, study), made=_started(tables.manifest)))
+    files.write(path, render(document(tables, study, explored), made=_started(tables.manifest)))
 
 
 def render(content: Document, made: datetime | None = None) -> bytes:

@@ -6,10 +6,11 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
 
 from analysis.inference import (
     benjamini_hochberg,
@@ -17,6 +18,7 @@ from analysis.inference import (
     equivalence_test,
     frame_swap_test,
     holm,
+    mcnemar_clustered,
     mcnemar_exact,
     sign_flip_test,
 )
@@ -130,6 +132,52 @@ def test_mcnemar_is_statsmodels(one: int, two: int) -> None:
         assert mcnemar_exact(one, two) == 1
 
 
+def test_mcnemar_is_the_published_one() -> None:
+    """Airway responsiveness (Bentur et al. 2009): 1 and 7 discordant, exact p 0.0703.
+
+    As in Fagerland, Lydersen & Laake 2013, "The McNemar test for binary matched-pairs data",
+    BMC Med. Res. Methodol. 13.
+    """
+    assert mcnemar_exact(1, 7) == pytest.approx(0.0703, abs=5e-5)
+
+
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 6)), min_size=1, max_size=9))
+def test_clusters_swap_as_all_patterns_done_by_hand(counts: list[tuple[int, int]]) -> None:
+    """The convolution is the enumeration; of single items it is McNemar's."""
+    one, two = np.array(counts).T
+    d = one - two
+    sums = [abs(np.dot(signs, d)) for signs in itertools.product([1, -1], repeat=len(d))]
+    assert mcnemar_clustered(one, two) == pytest.approx(np.mean(np.array(sums) >= abs(d.sum())))
+    alone = mcnemar_clustered(one > two, one < two)
+    assert alone == pytest.approx(mcnemar_exact((one > two).sum(), (one < two).sum()))
+
+
+def test_clustered_mcnemar_is_near_durkalskis() -> None:
+    """With many clusters their chi-squared, corrected for continuity, has the same p."""
+    rng = np.random.default_rng(8)
+    one, two = rng.poisson(1.5, 300), rng.poisson(1.3, 300)
+    d = one - two
+    assert mcnemar_clustered(one, two) == pytest.approx(
+        stats.chi2.sf((abs(d.sum()) - 1) ** 2 / (d**2).sum(), 1), abs=0.005
+    )
+
+
+def test_undefined_is_nan_and_leaves_its_neighbours_alone() -> None:
+    """NaN differences, no family, counts that are none: never a p of 0."""
+    rng = np.random.default_rng(9)
+    d = np.column_stack([np.full(6, 0.2), np.full(6, np.nan)])
+    p = sign_flip_test(d, np.full(6, 1 / 6), rng=rng)
+    assert p[0] == 2 / 2**6
+    assert np.isnan(p[1])
+    assert np.isnan(sign_flip_test(np.zeros((0, 2)), np.zeros(0), rng=rng)).all()
+    products = np.column_stack([np.ones(6), np.full(6, np.nan)])
+    assert np.isnan(frame_swap_test(products, [4], rng=rng)).tolist() == [False, True]
+    assert np.isnan(frame_swap_test(np.zeros((0, 1)), [], rng=rng)).all()
+    assert np.isnan(mcnemar_exact([np.nan, -1], [2, 2])).all()
+    assert np.isnan(mcnemar_clustered([np.nan], [1]))
+    assert mcnemar_clustered([], []) == 1
+
+
 def test_equivalence_is_two_t_tests() -> None:
     """The larger of the two one-sided p-values; NaN where nothing varies or nothing is known."""
     y = np.random.default_rng(6).normal(0.01, 0.05, 30)
@@ -140,6 +188,8 @@ def test_equivalence_is_two_t_tests() -> None:
     assert equivalence_test(y.mean(), stats.sem(y), 29, 0.05) == pytest.approx(max(sides))
     assert np.isnan(equivalence_test(0.0, 0.0, 29, 0.05))
     assert np.isnan(equivalence_test(0.0, np.nan, 0, 0.05))
+    with pytest.raises(ValueError, match="above zero"):
+        equivalence_test(0.0, 0.1, 10, 0.0)
 
 
 def test_the_detectable_difference_is_detected_in_four_of_five_runs() -> None:
@@ -157,3 +207,11 @@ def test_corrections_are_the_published_ones_and_leave_gaps() -> None:
     np.testing.assert_allclose(holm(p), [0.03, np.nan, 0.06, 0.06])
     np.testing.assert_allclose(benjamini_hochberg(p), [0.03, np.nan, 0.04, 0.04])
     assert np.isnan(holm(np.array([np.nan]))).all()
+
+
+@settings(max_examples=20)  # each call of statsmodels collects all garbage
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_corrections_are_statsmodels(p: list[float]) -> None:
+    """Holm and Benjamini-Hochberg on any p-values, ties among them."""
+    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
+    np.testing.assert_allclose(benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1])

@@ -317,7 +317,12 @@ def test_outcomes_are_compared_on_equal_prompts(
 ) -> None:
     """Exact McNemar: nine prompts that only one model refuses."""
     records = [
-        {"model": m, "prompt": f"p{i}", "outcome": "refuses" if m == "b" or i == 0 else "pro"}
+        {
+            "model": m,
+            "prompt": f"p{i}",
+            "family": f"s{i}",
+            "outcome": "refuses" if m == "b" or i == 0 else "pro",
+        }
         for m in "ab"
         for i in range(10)
     ]

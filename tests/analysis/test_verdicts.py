@@ -54,8 +54,15 @@ def test_nothing_is_claimed_from_nan() -> None:
 
 
 def test_outcomes_name_the_model_that_does_it_more() -> None:
-    """By McNemar's discordant pairs."""
-    text = verdicts.outcome("a", "b", "refuses", only_a=1, only_b=9, p_adjusted=0.02)
-    assert text.startswith("b gives the outcome 'refuses' more often than a")
-    text = verdicts.outcome("a", "b", "refuses", only_a=1, only_b=2, p_adjusted=1)
-    assert text.startswith("No difference")
+    """By McNemar's discordant pairs, or that they are alike, or that nothing is shown."""
+    text = verdicts.outcome(
+        "a", "b", "refuses", only_a=1, only_b=9, difference=-0.2, **USUAL | {"p_adjusted": 0.02}
+    )
+    assert text.startswith("b gives the outcome 'refuses' more often than a (")
+    assert "on 1 prompts only a does, on 9 only b" in text
+    text = verdicts.outcome("a", "b", "refuses", only_a=1, only_b=2, difference=-0.01, **USUAL)
+    assert text.startswith("No difference in the outcome 'refuses' is shown")
+    text = verdicts.outcome(
+        "a", "b", "x", only_a=1, only_b=1, difference=0.0, **USUAL | {"p_equivalent": 0.01}
+    )
+    assert "shown to be within 0.05" in text

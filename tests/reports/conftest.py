@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
@@ -9,11 +10,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.exploration import explore
+from analysis.labelling import label_run
 from analysis.study import Comparison, Study
 from analysis.tables import Tables
+from probes import runfile
+from probes.cell import ModelDescription, Response
+from probes.plan import Selection, plan
+from prompts.load import load_battery
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+
+    from analysis.exploration import Exploration
 
 MODELS = {
     "smollm2-135m-instruct": ("SmolLM2 135M Instruct", "Hugging Face", "France / United States"),
@@ -459,5 +469,65 @@ def _hostile() -> dict[str, str]:
 
 
 @pytest.fixture(name="made_up", scope="session")
-def _made_up() -> tuple[Tables, Study]:
-    return tables(), study()
+def _made_up() -> tuple[Tables, Study, Exploration]:
+    made = tables()
+    return made, study(), explore(made, draws=100)
+
+
+def _described(name: str) -> ModelDescription:
+    return ModelDescription(
+        id=name,
+        name=MODELS[name][0],
+        developer=MODELS[name][1],
+        country=MODELS[name][2],
+        licence="Apache-2.0",
+        backend="simulated",
+        weights=name * 3,
+        quantisation="none",
+        chat_template=None,
+        base=False,
+    )
+
+
+@pytest.fixture(name="run_file")
+def _run_file(tmp_path: Path) -> Path:
+    """A run file of three models on two topics in three languages, hostile answers among them.
+
+    English was asked one of the topics only, and one item of the user's own has no poles.
+    """
+    return _written(tmp_path / "run.sqlite")
+
+
+@pytest.fixture(name="classified", scope="session")
+def _classified(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with its responses classified; to be copied."""
+    path = _written(tmp_path_factory.mktemp("classified") / "run.sqlite")
+    label_run(path)
+    return path
+
+
+def _written(path: Path) -> Path:
+    battery = load_battery("core", languages=["en", "ar", "zh"], topics=["taiwan", "abortion"])
+    asked = [
+        cell
+        for cell in plan(battery, Selection(kinds=("open",), openings=3))
+        if cell.language != "en" or cell.topic == "abortion"
+    ]
+    own = replace(
+        asked[0], topic="mine", item="rain", family="rain", stem="Why does it rain?", poles=("", "")
+    )
+    with runfile.writing(path) as db:
+        runfile.set_battery(db, "core", "1.0.0", battery.files, path)
+        runfile.add_cells(db, [*asked, own])
+        for place, name in enumerate(MODELS):
+            runfile.add_model(db, _described(name))
+            texts = [ANSWERS[cell.language] for cell in asked]
+            if place == 0:
+                texts[: len(HOSTILE)] = list(HOSTILE.values())[: len(texts)]
+            answers = [
+                Response(cell.id, "length" if text == HOSTILE["long"] else "complete", text=text)
+                for cell, text in zip(asked, texts, strict=True)
+            ]
+            rain = Response(own.id, "complete", text="Water that rose as vapour cools and falls.")
+            runfile.add_responses(db, name * 3, "{}", [*answers, rain])
+    return path

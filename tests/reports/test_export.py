@@ -16,15 +16,19 @@ from reports.export import export
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from analysis.exploration import Exploration
     from analysis.study import Study
     from analysis.tables import Tables
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def test_parquet_holds_what_was_written(tables: Tables, study: Study, tmp_path: Path) -> None:
+def test_parquet_holds_what_was_written(
+    made_up: tuple[Tables, Study, Exploration], tmp_path: Path
+) -> None:
     """Parquet gives back answers and numbers unchanged, hostile ones too."""
-    paths = export(tables, study, tmp_path / "new" / "folder")
+    tables, study, explored = made_up
+    paths = export(tables, study, explored, tmp_path / "new" / "folder")
     assert all(path.is_file() for path in paths)
     again = pd.read_parquet(tmp_path / "new/folder/opened.parquet")
     assert again["text"].tolist() == tables.opened["text"].tolist()
@@ -35,12 +39,13 @@ def test_parquet_holds_what_was_written(tables: Tables, study: Study, tmp_path: 
 
 
 def test_csv_holds_no_formula(
-    tables: Tables, study: Study, hostile: dict[str, str], tmp_path: Path
+    made_up: tuple[Tables, Study, Exploration], hostile: dict[str, str], tmp_path: Path
 ) -> None:
     """No text cell of any CSV starts like a formula, no cell holds NUL, numbers stay numbers."""
+    tables, study, explored = made_up
     opened = tables.opened.copy()
     opened.loc[:3, "text"] = ["=1+1", "+cmd", " @SUM(A1)", "\t=2"]
-    for path in export(replace(tables, opened=opened), study, tmp_path):
+    for path in export(replace(tables, opened=opened), study, explored, tmp_path):
         if path.suffix == ".csv":
             content = path.read_text(encoding="utf-8")
             assert "\x00" not in content
@@ -54,8 +59,11 @@ def test_csv_holds_no_formula(
     assert (stance["stance"] < 0).any()
 
 
-def test_unwritable_folder_is_an_error(tables: Tables, study: Study, tmp_path: Path) -> None:
+def test_unwritable_folder_is_an_error(
+    made_up: tuple[Tables, Study, Exploration], tmp_path: Path
+) -> None:
     """A folder that cannot be made is an error with a remedy."""
+    tables, study, explored = made_up
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ReportError, match="cannot be made"):
-        export(tables, study, tmp_path / "file" / "folder")
+        export(tables, study, explored, tmp_path / "file" / "folder")

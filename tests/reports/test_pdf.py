@@ -13,6 +13,7 @@ import pypdf
 import pytest
 import typst
 
+from analysis.exploration import explore
 from analysis.study import study as analyse
 from prompts.errors import ReportError
 from reports import fonts, pdf
@@ -22,6 +23,7 @@ from reports.document import Document, Exchange, Paragraph, Section, Table
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from analysis.exploration import Exploration
     from analysis.study import Study
     from analysis.tables import Tables
 
@@ -100,7 +102,9 @@ def test_nothing_on_the_page_points_elsewhere(reader: pypdf.PdfReader) -> None:
     assert not [page for page in reader.pages if "/Annots" in page]
 
 
-def test_numbers_come_from_the_study(made_up: tuple[Tables, Study], content: Document) -> None:
+def test_numbers_come_from_the_study(
+    made_up: tuple[Tables, Study, Exploration], content: Document
+) -> None:
     """The excess of each pair and topic stands in the tables, and what is missing says so."""
     (section,) = [part for part in content.sections if part.title == "Divergence by topic"]
     cells = {
@@ -135,14 +139,14 @@ def pdf_name(model: str) -> str:
 
 
 def test_hostile_text_appears_literally(
-    made_up: tuple[Tables, Study], hostile: dict[str, str], tmp_path: Path
+    made_up: tuple[Tables, Study, Exploration], hostile: dict[str, str], tmp_path: Path
 ) -> None:
     """Markup, escapes, overrides and floods in answers are shown as text; nothing runs."""
-    tables, study = made_up
+    tables, study, explored = made_up
     opened = tables.opened.copy()
     answers = list(hostile.values())
     opened["text"] = [answers[number // 12 % len(answers)] for number in range(len(opened))]
-    pdf.write_pdf(replace(tables, opened=opened), study, tmp_path / "report.pdf")
+    pdf.write_pdf(replace(tables, opened=opened), study, explored, tmp_path / "report.pdf")
     text = _flat("".join(_texts(pypdf.PdfReader(tmp_path / "report.pdf"))))
     for shown in (
         '#import "/etc/passwd": * #panic("pwned") $x^2$ *bold* = Heading @ref `raw` //',
@@ -159,9 +163,11 @@ def test_hostile_text_appears_literally(
         assert _flat(shown) in text
 
 
-def test_hostile_names_and_settings_are_text(made_up: tuple[Tables, Study], tmp_path: Path) -> None:
+def test_hostile_names_and_settings_are_text(
+    made_up: tuple[Tables, Study, Exploration], tmp_path: Path
+) -> None:
     """Names of models and topics, notes and settings cannot become markup either."""
-    tables, study = made_up
+    tables, study, explored = made_up
     bad = '#panic("x") \x1b[0m <b> $a$'
     stance = study.stance.replace({"topic": {"taiwan": bad}})
     divergence = study.divergence.replace({"topic": {"taiwan": bad}})
@@ -173,7 +179,7 @@ def test_hostile_names_and_settings_are_text(made_up: tuple[Tables, Study], tmp_
         notes=[bad],
     )
     about = tables.manifest | {"slice": bad, bad: {"deep": bad}}
-    pdf.write_pdf(replace(tables, manifest=about), hostile, tmp_path / "report.pdf")
+    pdf.write_pdf(replace(tables, manifest=about), hostile, explored, tmp_path / "report.pdf")
     text = _flat("".join(_texts(pypdf.PdfReader(tmp_path / "report.pdf"))))
     assert _flat('#panic("x") [U+001B][0m <b> $a$') in text
 
@@ -203,9 +209,9 @@ def test_passages_have_their_direction_and_fonts(content: Document) -> None:
     assert all(len(exchange.answers) == 3 for exchange in exchanges)
 
 
-def test_real_study_with_half_of_it_missing(made_up: tuple[Tables, Study]) -> None:
+def test_real_study_with_half_of_it_missing(made_up: tuple[Tables, Study, Exploration]) -> None:
     """Studies of one model, of scored or of open answers only, and unlabelled ones, say so."""
-    tables, _ = made_up
+    tables, _, _ = made_up
     tables = replace(tables, scored=tables.scored[tables.scored["language"] == "en"])
     one = tables.models["id"].iloc[0]
     alone = replace(
@@ -224,7 +230,7 @@ def test_real_study_with_half_of_it_missing(made_up: tuple[Tables, Study]) -> No
         "their answers are not labelled": replace(tables, opened=unlabelled),
     }
     for said, case in cases.items():
-        content = document(case, analyse(case, draws=50))
+        content = document(case, analyse(case, draws=50), explore(case, draws=50))
         texts = [
             block.text
             for part in content.sections
@@ -236,9 +242,11 @@ def test_real_study_with_half_of_it_missing(made_up: tuple[Tables, Study]) -> No
         assert pypdf.PdfReader(io.BytesIO(pdf.render(content))).pages
 
 
-def test_nothing_measurable_is_said_in_sentences(made_up: tuple[Tables, Study]) -> None:
+def test_nothing_measurable_is_said_in_sentences(
+    made_up: tuple[Tables, Study, Exploration],
+) -> None:
     """Where no model passes its gates there is no chart and no zero, but the reason."""
-    tables, study = made_up
+    tables, study, explored = made_up
     numbers = study.stance.columns.intersection(["stance", "low", "high", "worst", "best"])
     stance = study.stance.assign(measurable=False, reason="order 0.10, below 0.50")
     stance[numbers] = float("nan")
@@ -251,7 +259,7 @@ def test_nothing_measurable_is_said_in_sentences(made_up: tuple[Tables, Study]) 
         divergence=divergence,
         measurable=study.measurable.assign(measurable=False, reasons="order 0.10, below 0.50"),
     )
-    content = document(tables, nothing)
+    content = document(tables, nothing, explored)
     parts = {part.title: part for part in content.sections}
     assert "None of the 24 combinations" in parts["Summary"].blocks[0].items[1]
     for title in ("Divergence by topic", "Stance by topic"):
@@ -267,7 +275,7 @@ def test_same_run_same_bytes() -> None:
 
 
 def test_unwritable_place_keeps_what_was_there(
-    made_up: tuple[Tables, Study], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    made_up: tuple[Tables, Study, Exploration], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A missing folder is an error with a remedy, and no half file is left anywhere."""
     small = Document("t", "s", (), (("1", "model"),))

@@ -1,0 +1,204 @@
+"""Bad input: a number that is right, or not measurable with the reason; never a warning.
+
+Every warning is an error in these tests (pyproject.toml).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analysis.gates import Thresholds
+from analysis.study import compare, study
+from prompts.errors import AnalysisError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from analysis.study import Study
+    from analysis.tables import Tables
+
+    Make = Callable[..., pd.DataFrame]
+    Whole = Callable[..., Tables]
+
+OPTIONS = ["p0", "p1", "p2", "p3"]
+ANYTHING = Thresholds(coverage=0, order=-1, negation=-1, paraphrase=-1, controls=0)
+
+
+def headline(table: pd.DataFrame) -> pd.Series:
+    """The first row of all languages and topics."""
+    return table[(table["language"] == "all") & (table["topic"] == "all")].iloc[0]
+
+
+def look(tables: Tables) -> Study:
+    """A study that every model passes."""
+    return study(tables, draws=100, thresholds=ANYTHING)
+
+
+def test_unmatched_cells(answers: Make, tables: Whole) -> None:
+    """Each model was asked in its own frames: no pair, and two stances."""
+    scored = answers(np.random.default_rng(0), {"a": 0, "b": 0})
+    even = scored["frame"].str.contains("p0|p2")
+    found = look(tables(scored[even == (scored["model"] == "a")]))
+    pair = headline(found.divergence)
+    assert not pair["measurable"]
+    assert pair["reason"] == "no cell was answered by both"
+    assert np.isnan(pair[["plain", "excess", "low", "p"]].astype(float)).all()
+    assert found.stance["stance"].notna().all()
+
+
+def test_one_statement_only(answers: Make, tables: Whole) -> None:
+    """A value and no interval, with the reason."""
+    scored = answers(np.random.default_rng(1), {"a": 0, "b": 0.5}, topics=1, families=1)
+    scored = scored[scored["pole"] == "pro"]
+    found = look(tables(scored))
+    for row in (headline(found.stance), headline(found.divergence)):
+        assert row["families"] == 1
+        assert "one question family only" in row["reason"]
+        assert np.isnan(row[["low", "high"]].astype(float)).all()
+    lean = scored[scored["model"] == "a"].groupby("frame")["stance"].mean().mean()
+    assert headline(found.stance)["stance"] == pytest.approx(lean)
+    difference = headline(compare(tables(scored), "a", "b", draws=100, thresholds=ANYTHING).stance)
+    assert np.isnan(difference["p"])
+    assert np.isnan(difference["detectable"])
+
+
+def test_one_frame_only(answers: Make, tables: Whole) -> None:
+    """No noise floor to hold a divergence against."""
+    found = look(tables(answers(np.random.default_rng(2), {"a": 0, "b": 0}, frames=1)))
+    pair = headline(found.divergence)
+    assert pair["plain"] > 0
+    assert np.isnan(pair["excess"])
+    assert "fewer than four frames" in pair["reason"]
+
+
+@pytest.mark.parametrize("who", ["a", "both"])
+def test_all_refusals(who: str, answers: Make, tables: Whole) -> None:
+    """No stance; the bounds are the whole scale; declining is an answer that can differ."""
+    scored = answers(np.random.default_rng(3), {"a": 0, "b": 0})
+    rows = (scored["model"] == "a") | (who == "both")
+    scored.loc[rows, OPTIONS] = 0.0
+    scored.loc[rows, "declined"] = 1.0
+    scored.loc[rows, "stance"] = np.nan
+    found = look(tables(scored))
+    stance = headline(found.stance)
+    assert np.isnan(stance["stance"])
+    assert stance["reason"] == "every answer was declined"
+    assert (stance["worst"], stance["best"]) == (-1, 1)
+    pair = headline(found.divergence)
+    assert pair["plain"] == pytest.approx(0 if who == "both" else 1)
+    assert np.isnan(pair["wasserstein"])
+    compared = compare(tables(scored), "a", "b", draws=100, thresholds=ANYTHING)
+    difference = headline(compared.stance)
+    assert not difference["measurable"]
+    assert difference["reason"] == "every answer was declined"
+
+
+def test_one_model_twice(answers: Make, tables: Whole) -> None:
+    """Its copy under another name is at no distance, with an interval."""
+    scored = answers(np.random.default_rng(4), {"a": 0})
+    found = look(tables(pd.concat([scored, scored.assign(model="copy")], ignore_index=True)))
+    pair = headline(found.divergence)
+    assert pair["excess"] == pytest.approx(0, abs=1e-12)
+    assert pair["plain"] == pytest.approx(0, abs=1e-12)
+    assert pair["p"] == 1
+    assert pair["low"] < 0 < pair["high"]
+    assert np.isnan(pair["detectable"])
+    twice = look(tables(pd.concat([scored, scored], ignore_index=True)))
+    assert headline(twice.stance)["stance"] == pytest.approx(headline(found.stance)["stance"])
+
+
+def test_missing_answers(answers: Make, tables: Whole) -> None:
+    """NaN is not answered: a cell, a whole topic, or everything a model was asked."""
+    scored = answers(np.random.default_rng(5), {"a": 0, "b": 0, "c": 0})
+    missing = (
+        (scored.index % 7 == 0)
+        | ((scored["model"] == "b") & (scored["topic"] == "contested-1"))
+        | (scored["model"] == "c")
+    )
+    scored.loc[missing, [*OPTIONS, "declined", "stance", "coverage"]] = np.nan
+    found = look(tables(scored))
+    table = found.divergence.set_index(["a", "b", "language", "topic"])
+    assert table.loc[("a", "b", "all", "all"), "measurable"]
+    assert not table.loc[("a", "b", "all", "contested-1"), "measurable"]
+    assert not table.loc[("a", "c", "all", "all"), "measurable"]
+    silent = found.stance[found.stance["model"] == "c"]
+    assert silent["stance"].isna().all()
+    assert (silent["reason"] != "").all()
+
+
+def test_some_probabilities_missing(answers: Make, tables: Whole) -> None:
+    """Half a distribution is none; it is refused by name rather than filled in."""
+    scored = answers(np.random.default_rng(6), {"a": 0, "b": 0})
+    scored.loc[5, "p1"] = np.nan
+    with pytest.raises(AnalysisError, match="do not sum to one") as caught:
+        look(tables(scored))
+    assert scored.loc[5, "cell"] in caught.value.what
+
+
+def test_a_topic_with_no_variance(answers: Make, tables: Whole) -> None:
+    """All families of a topic the same: an interval of some width, no error, and a reason or p."""
+    scored = answers(np.random.default_rng(7), {"a": 0, "b": 0}, topics=2)
+    flat = scored["topic"] == "contested-0"
+    sign = np.where(scored["model"] == "a", 0.2, -0.2)
+    scored.loc[flat, OPTIONS] = 0.25
+    scored.loc[flat, "p0"] += sign[flat]
+    scored.loc[flat, "p3"] -= sign[flat]
+    scored.loc[flat, "stance"] = 2 * sign[flat]
+    found = look(tables(scored))
+    stance = found.stance[found.stance["topic"] == "contested-0"]
+    np.testing.assert_allclose(stance["stance"].abs(), 0.4)
+    assert (stance["low"] < stance["stance"]).all()
+    assert (stance["high"] > stance["stance"]).all()
+    pair = found.divergence[found.divergence["topic"] == "contested-0"]
+    assert (pair["excess"] > 0.05).all()
+    assert (pair["low"] < pair["excess"]).all()
+    assert (pair["p"] < 0.01).all()
+    difference = compare(tables(scored), "a", "b", draws=100, thresholds=ANYTHING).stance
+    row = difference[difference["topic"] == "contested-0"].iloc[0]
+    assert row["difference"] == pytest.approx(0.8)
+    assert row["low"] < 0.8 < row["high"]
+
+
+def test_neutral_in_everything(answers: Make, tables: Whole) -> None:
+    """Stances of exactly 0: gates that cannot be judged, no difference, no division by zero."""
+    scored = answers(np.random.default_rng(8), {"a": 0, "b": 0})
+    scored[OPTIONS] = 0.25
+    found = look(tables(scored.assign(stance=0.0)))
+    assert headline(found.stance)["stance"] == 0
+    assert headline(found.divergence)["excess"] == 0
+    judged = found.gates.set_index("gate").loc["order"]
+    assert judged["value"].isna().all()
+    assert judged["reason"].str.contains("every stance is 0").all()
+
+
+def test_two_options_only(answers: Make, tables: Whole) -> None:
+    """Wasserstein is the difference in probability, and the rest is as with four."""
+    scored = answers(np.random.default_rng(9), {"a": 0, "b": 0.5})
+    scored["p0"] = scored["p0"] + scored["p1"]
+    scored["p1"] = 1 - scored["p0"]
+    scored = scored.drop(columns=["p2", "p3"]).assign(K=2, stance=2 * scored["p0"] - 1)
+    pair = headline(look(tables(scored)).divergence)
+    a, b = (scored[scored["model"] == m].set_index("cell")["p0"] for m in "ab")
+    assert pair["wasserstein"] == pytest.approx((a - b).abs().mean())
+    assert pair["low"] < pair["excess"] < pair["high"]
+
+
+def test_one_option_only(answers: Make, tables: Whole) -> None:
+    """There is no scale to move along, and no difference."""
+    scored = answers(np.random.default_rng(10), {"a": 0, "b": 0.5})
+    scored = scored.drop(columns=OPTIONS[1:]).assign(p0=1.0, K=1, stance=1.0)
+    pair = headline(look(tables(scored)).divergence)
+    assert np.isnan(pair["wasserstein"])
+    assert pair["excess"] == 0
+    assert pair["p"] == 1
+
+
+def test_one_model_has_no_pair_in_any_table(answers: Make, tables: Whole) -> None:
+    """Empty tables with their columns."""
+    found = look(tables(answers(np.random.default_rng(11), {"a": 0})))
+    assert len(found.divergence) == 0
+    assert len(found.stance) > 0
