@@ -39,7 +39,8 @@ def divergence_table(basis: Basis, compared: Pairs) -> pd.DataFrame:
     the families that have four frames in common, which ``families`` counts. ``p`` is
     `inference.frame_swap_test`; Holm over the rows of all topics, Benjamini-Hochberg over topics.
     """
-    parts = [_part(basis, compared, row) for row in rows(basis.grid.units) if compared.pairs]
+    measured = _measured(basis, compared) if compared.pairs else {}
+    parts = [_part(basis, compared, measured, row) for row in rows(basis.grid.units) if measured]
     table = stacked(parts, DIVERGENCE)
     if not parts:
         return table
@@ -48,15 +49,22 @@ def divergence_table(basis: Basis, compared: Pairs) -> pd.DataFrame:
     return table[DIVERGENCE]
 
 
-def _part(basis: Basis, compared: Pairs, row: Row) -> dict[str, NDArray[Any]]:
+def _measured(basis: Basis, compared: Pairs) -> dict[str, Floats]:
+    """What was measured of each pair where both are usable, ``(pairs, units)``."""
+    a, b = (list(side) for side in zip(*compared.pairs, strict=True))
+    usable = basis.usable[a] & basis.usable[b]
+    names = ("plain", "wasserstein", "noise_a", "noise_b", "excess")
+    return {name: np.where(usable, getattr(compared, name), np.nan) for name in names}
+
+
+def _part(
+    basis: Basis, compared: Pairs, shown: dict[str, Floats], row: Row
+) -> dict[str, NDArray[Any]]:
     """The columns of a row for each pair."""
     settings = basis.settings
     a, b = (np.array(side) for side in zip(*compared.pairs, strict=True))
-    usable = basis.usable[a] & basis.usable[b]
-    measured = {
-        name: row.families(np.where(usable, getattr(compared, name), np.nan))
-        for name in ("plain", "wasserstein", "noise_a", "noise_b", "excess")
-    }
+    usable = basis.usable[np.ix_(a, row.units)] & basis.usable[np.ix_(b, row.units)]
+    measured = {name: row.families(values) for name, values in shown.items()}
     means = family_means(
         measured["excess"],
         row.topics,
@@ -64,8 +72,8 @@ def _part(basis: Basis, compared: Pairs, row: Row) -> dict[str, NDArray[Any]]:
         draws=settings.draws,
         bounds=(-1, 1),
     )
-    cells = np.where(usable, compared.cells, 0)[:, row.units].sum(1)
-    reachable = usable[:, row.units].any(1)
+    cells = np.where(usable, compared.cells[:, row.units], 0).sum(1)
+    reachable = usable.any(1)
     reasons = [
         _reason(basis, pair, row, reachable=r, cells=c, families=f)
         for pair, r, c, f in zip(compared.pairs, reachable, cells, means.families, strict=True)
@@ -79,7 +87,7 @@ def _part(basis: Basis, compared: Pairs, row: Row) -> dict[str, NDArray[Any]]:
         "excess": means.value,
         "low": means.low,
         "high": means.high,
-        "p": _p(basis, compared, row, usable & ~np.isnan(compared.excess)),
+        "p": _p(basis, compared, row, ~np.isnan(shown["excess"])),
         "p_equivalent": equivalence_test(means.value, means.se, means.df, settings.margin),
         "families": means.families,
         "cells": cells,

@@ -87,13 +87,115 @@ def stance(
     return f"No difference in stance is shown between {a} and {b} ({shown}){_limit(detectable)}."
 
 
-def outcome(a: str, b: str, name: str, *, only_a: int, only_b: int, p_adjusted: float) -> str:
-    """The sentence on how often two models respond in one way to equal prompts."""
+def outcome(
+    a: str,
+    b: str,
+    name: str,
+    *,
+    only_a: int,
+    only_b: int,
+    difference: float,
+    low: float,
+    high: float,
+    p_adjusted: float,
+    p_equivalent: float,
+    detectable: float,
+    margin: float,
+) -> str:
+    """The sentence on how often two models respond in one way to equal prompts.
+
+    Args:
+        a: a name.
+        b: a name.
+        name: of the outcome.
+        only_a: prompts to which only a responds so.
+        only_b: prompts to which only b does.
+        difference: of the rates, a minus b; the other arguments are as in `divergence`.
+        low: lower end of its interval.
+        high: upper end.
+        p_adjusted: of the test that there is none.
+        p_equivalent: of the test that it is beyond the margin.
+        detectable: smallest difference found with 80 % power.
+        margin: largest difference that counts as none.
+    """
+    shown = f"difference {interval(difference, low, high)}"
     counts = f"on {only_a} prompts only {a} does, on {only_b} only {b}"
+    within = _within(low, high, p_equivalent, margin)
     if p_adjusted <= ALPHA:
-        more, less = (a, b) if only_a > only_b else (b, a)
-        return f"{more} gives the outcome '{name}' more often than {less} ({counts})."
-    return f"No difference in the outcome '{name}' is shown ({counts})."
+        more, less = (a, b) if difference > 0 else (b, a)
+        but = f", but by less than {margin:g}" if within else ""
+        return f"{more} gives the outcome '{name}' more often than {less}{but} ({shown}; {counts})."
+    if within:
+        return (
+            f"How often {a} and {b} give the outcome '{name}' is shown to be within {margin:g}"
+            f" ({shown})."
+        )
+    return (
+        f"No difference in the outcome '{name}' is shown between {a} and {b} ({shown}; {counts})"
+        f"{_limit(detectable)}."
+    )
+
+
+def mean(
+    a: str,
+    b: str,
+    *,
+    difference: float,
+    low: float,
+    high: float,
+    p_adjusted: float,
+    p_equivalent: float,
+    detectable: float,
+    margin: float,
+) -> str:
+    """The sentence on two means, a minus b; arguments as in `divergence`."""
+    shown = f"difference {interval(difference, low, high)}"
+    within = _within(low, high, p_equivalent, margin)
+    if p_adjusted <= ALPHA:
+        side = "higher" if difference > 0 else "lower"
+        but = f", but by less than {margin:g}" if within else ""
+        return f"{a} is {side} than {b}{but} ({shown})."
+    if within:
+        return f"{a} and {b} are shown to be within {margin:g} of each other ({shown})."
+    return f"No difference is shown between {a} and {b} ({shown}){_limit(detectable)}."
+
+
+def distance(
+    a: str,
+    b: str,
+    name: str,
+    *,
+    distance: float,
+    low: float,
+    high: float,
+    floor: float,
+    p_adjusted: float,
+) -> str:
+    """The sentence on the distance of two models' distributions of outcomes.
+
+    Args:
+        a: a name.
+        b: a name.
+        name: of the distance.
+        distance: its value.
+        low: lower end of its interval.
+        high: upper end.
+        floor: the mean distance if it were chance which of the two gave which answer; NaN where
+            that cannot be told.
+        p_adjusted: of the test that it is.
+    """
+    shown = f"{name} {interval(distance, low, high)}"
+    if math.isnan(floor):
+        return (
+            f"{a} and {b}: {shown}; one model asked twice would be at some distance from itself"
+            " too, and how far these answers cannot tell."
+        )
+    floor_text = f"{_number(floor)} on average if it were chance which of them gave which answer"
+    if p_adjusted <= ALPHA:
+        return f"The outcomes of {a} and {b} are distributed differently ({shown}; {floor_text})."
+    return (
+        f"No difference between the distributions of {a} and {b} is shown ({shown}; {floor_text})."
+    )
 
 
 def _number(value: float) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from reports.records import Row
 
-Chart = alt.FacetChart
+Chart = alt.FacetChart | alt.VConcatChart
 
 WIDTH = 480
 LABELS = 140

@@ -116,10 +116,10 @@ def test_few_families_are_tested_as_compare_does(
 
 def test_planted_difference_is_the_one_asked_for() -> None:
     """The shift and the own parts that are solved for give the stated expectations."""
-    shift = power._solve(lambda x: power._moved(PLAIN, x, 20, 0), 0.15, 8, "")
+    shift = power._solve(lambda x: power._moved(PLAIN, x, 20, 0), 0.15, 8)
     a, b = simulate(Design(20, 4, 4), PLAIN, Planted(shift, 1), 400, np.random.default_rng(5))
     assert ((a - b) @ VALUES).mean() == pytest.approx(0.15, abs=0.006)
-    own = power._solve(lambda x: power._excess(PLAIN, Planted(0, x), 20, 0), 0.05, 64, "")
+    own = power._solve(lambda x: power._excess(PLAIN, Planted(0, x), 20, 0), 0.05, 64)
     rng = np.random.default_rng(6)
     a, b = simulate(Design(20, 4, 8), PLAIN, Planted(0, own), 20, rng).mean(axis=6)
     a, b = (side.reshape(-1, 8, 4) for side in (a, b))
@@ -135,11 +135,11 @@ def test_samples_are_shares_around_the_probabilities(samples: int) -> None:
     for shift in position:
         design = Design(1, 1, 4, samples)
         planted = Planted(2 * shift, 1)
-        p = simulate(design, fixed, planted, 3000, np.random.default_rng(7))
+        p = simulate(design, fixed, planted, 800, np.random.default_rng(7))
         assert p * samples == pytest.approx(np.round(p * samples))
         assert p.sum(-1) == pytest.approx(1)
         mean = p[0].reshape(-1, 4).mean(0)
-        assert mean == pytest.approx(answers(np.array(shift), fixed.sharpness), abs=0.01)
+        assert mean == pytest.approx(answers(np.array(shift), fixed.sharpness), abs=0.015)
 
 
 def test_without_a_difference_few_runs_find_one() -> None:
@@ -180,7 +180,7 @@ def test_plan_is_the_least_that_is_enough() -> None:
     assert row["low"] <= row["power"] <= row["high"]
     assert row["power"] >= 0.8
     assert row["prompts"] == 10 * row["families"] * 2 * 4 * 2
-    shift = power._solve(lambda x: power._moved(PLAIN, x, 10, 0), 0.12, 8, "")
+    shift = power._solve(lambda x: power._moved(PLAIN, x, 10, 0), 0.12, 8)
 
     def fresh(families: int) -> float:
         design = Design(10, families, 4)
@@ -194,12 +194,12 @@ def test_plan_is_the_least_that_is_enough() -> None:
 
 def test_same_seed_same_plan() -> None:
     """Threads and progress change nothing."""
-    question = Question(3, 5, 0.2, frames=(4, 2), samples=(0, 1))
+    question = Question(3, 5, 0.2, frames=(4,), samples=(0, 1))
     seen: list[tuple[int, int]] = []
     one = plan_power(question, components=PLAIN, progress=lambda done, of: seen.append((done, of)))
     two = plan_power(question, components=PLAIN)
     pd.testing.assert_frame_equal(one.needed, two.needed)
-    assert seen[-1] == (8, 8)
+    assert seen[-1] == (4, 4)
 
 
 def test_what_cannot_be_planned_is_said() -> None:
@@ -234,8 +234,9 @@ def test_nonsense_is_refused(changed: dict[str, object], option: str) -> None:
     assert option in error.value.what
 
 
-def test_more_than_such_models_can_differ_is_refused() -> None:
-    """Models that answer almost at random cannot be as far apart as asked."""
-    dull = Components(sharpness=0.01)
-    with pytest.raises(UsageError, match="no two models"):
-        plan_power(Question(2, 5, 1.9), components=dull)
+def test_excess_that_such_models_cannot_have_is_left_out() -> None:
+    """Models that answer almost at random are never far apart; a note says so."""
+    dull = Components(sharpness=0.01, topic=0.1, family=0.1, statement=0)
+    found = plan_power(Question(2, 5, 0.5, (4,), (0,)), components=dull)
+    assert set(found.needed["measure"]) == {"stance"}
+    assert any("no two models have an excess divergence of 0.5" in note for note in found.notes)
