@@ -14,10 +14,12 @@ from importlib.metadata import version
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from probes.backends import llama_native
 from probes.backends.answers import Answer, failed, option_logprobs, too_long
 from probes.backends.description import describe
 from probes.backends.rendering import Prompts, common
 from probes.backends.transformers_native import Model
+from probes.backends.vocabulary import Vocabulary
 from probes.cell import Response, Shown
 from probes.digest import remembered_sha256
 from probes.label_tokens import log_sum_exp
@@ -64,13 +66,14 @@ class TransformersLM:
         self._weights = folder_sha256(path) if folder else remembered_sha256(path)
         self._quantisation = quantisation(check_folder(path)) if folder else None
         self._model = Model(path, entry.id, precision, entry.device_map)
+        self._words = self._model.vocabulary(path) if folder else _of_gguf(path, entry.id)
         self._prompts = Prompts(
             entry.id,
-            self._model.tokenise,
-            template=None if entry.base else self._model.template,
-            bos=self._model.bos,
-            eos=self._model.eos,
-            begin=self._model.begin,
+            self._words.tokenise,
+            template=None if entry.base else self._words.template,
+            bos=self._words.bos,
+            eos=self._words.eos,
+            begin=self._words.begin,
         )
 
     @property
@@ -250,7 +253,7 @@ class TransformersLM:
     ) -> Iterator[Response]:
         started = time.perf_counter()
         answers = [
-            Answer(cell, len(prompt), sampling, self._prompts.stop(cell), self._model.detokenise)
+            Answer(cell, len(prompt), sampling, self._prompts.stop(cell), self._words.text)
             for cell, prompt in zip(cells, prompts, strict=True)
         ]
 
@@ -258,7 +261,7 @@ class TransformersLM:
             chosen = []
             for answer, row in zip(answers, logits, strict=True):
                 token = 0 if answer.ending else answer.sampler.draw(row)
-                answer.take(token, ends=self._model.ends(token))
+                answer.take(token, ends=self._words.ends(token))
                 chosen.append(token)
             return chosen
 
@@ -268,6 +271,24 @@ class TransformersLM:
         for answer in answers:
             answer.seconds = (time.perf_counter() - started) / len(answers)
             yield answer.response()
+
+
+def _of_gguf(path: Path, name: str) -> Vocabulary:
+    """The vocabulary of a GGUF file, as llama.cpp reads it.
+
+    transformers rebuilds one from the file too, but silently takes a general rule where it does
+    not know how the vocabulary splits a text (SmolLM2's digits, for one).
+    """
+    model = llama_native.Model(path, name, vocabulary_only=True)
+    return Vocabulary(
+        template=model.metadata("tokenizer.chat_template"),
+        bos=model.special(model.bos),
+        eos=model.special(model.eos),
+        begin=(model.bos,) if model.adds_bos and model.bos >= 0 else (),
+        tokenise=model.tokenise,
+        text=model.text,
+        ends=model.ends,
+    )
 
 
 @dataclass(frozen=True)

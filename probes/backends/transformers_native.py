@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from probes.backends.vocabulary import Vocabulary
 from prompts.errors import BackendError, ModelError
 
 # As for llama.cpp: threads that spin for long while they wait are several times slower as soon as
@@ -47,7 +48,7 @@ UNKNOWN_CONTEXT = 4096  # where a model does not say how many tokens it was trai
 
 # of what differs between two ways to compute one row of logits, and of the row's own spread
 ROUNDING = {"f32": 1e-3, "bf16": 0.1, "native": 0.1}
-_TRIAL = "One two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen."
+_TRIAL = 16  # tokens of the sequence that the ways are compared on
 
 # A turn ends with one of these in some model; files do not always say which of theirs do.
 # After llama.cpp's list in src/llama-vocab.cpp.
@@ -102,7 +103,7 @@ class Memory:
 
 
 class Model:
-    """Loaded weights and their tokeniser."""
+    """Loaded weights."""
 
     def __init__(
         self, path: Path, name: str, wanted: WantedPrecision = "auto", device_map: str | None = None
@@ -132,7 +133,6 @@ class Model:
         folder = str(path.parent if dequantised else path)
         dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "native": "auto"}[self.precision]
         with _quiet(), _explained(path):
-            self._tokeniser = transformers.AutoTokenizer.from_pretrained(folder, **how)
             self._network, found = transformers.AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=dtype,
@@ -151,35 +151,18 @@ class Model:
             )
         self.architecture = type(self._network).__name__
         self.parameters = int(self._network.num_parameters())
-        self._ends = self._find_ends()
+        self._said_ends = [
+            getattr(config, "eos_token_id", None)
+            for config in (
+                self._network.generation_config,
+                self._network.config,
+                self._network.config.get_text_config(),
+            )
+        ]
         self._network.eval()
         self._network.generation_config = transformers.GenerationConfig()  # no hidden penalties
         self._accepts = set(inspect.signature(self._network.forward).parameters)
         self._measure()
-
-    @property
-    def template(self) -> str | None:
-        """The chat template that came with the weights."""
-        template = self._tokeniser.chat_template
-        if isinstance(template, dict):
-            template = template.get("default")
-        return template or None
-
-    @property
-    def bos(self) -> str:
-        """The text of the token that begins a text; empty if there is none."""
-        return str(self._tokeniser.bos_token or "")
-
-    @property
-    def eos(self) -> str:
-        """The text of the token that ends a text; empty if there is none."""
-        return str(self._tokeniser.eos_token or "")
-
-    @property
-    def begin(self) -> list[int]:
-        """The token that the vocabulary wants a text to begin with, if it wants one."""
-        first = self._tokeniser("a").input_ids[:1]
-        return first if first == [self._tokeniser.bos_token_id] else []
 
     @property
     def trained_context(self) -> int:
@@ -204,21 +187,37 @@ class Model:
         """How many threads compute on the processor."""
         return int(torch.get_num_threads())
 
-    def tokenise(self, text: str) -> list[int]:
-        """Tokens of a text; special tokens written in it are parsed, none are added."""
-        return list(self._tokeniser(text, add_special_tokens=False).input_ids)
+    def vocabulary(self, folder: Path) -> Vocabulary:
+        """Read the vocabulary of the model's folder.
 
-    def detokenise(self, tokens: Sequence[int]) -> str:
-        """The text of tokens, special ones left out."""
-        return str(
-            self._tokeniser.decode(
-                list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
+        Raises:
+            ModelError: transformers cannot read it.
+        """
+        with _quiet(), _explained(folder):
+            tokeniser = transformers.AutoTokenizer.from_pretrained(
+                str(folder), local_files_only=True, trust_remote_code=False
             )
+            first = tuple(tokeniser("a").input_ids[:1])
+            words = tokeniser.get_vocab()
+        template = tokeniser.chat_template
+        if isinstance(template, dict):
+            template = template.get("default")
+        ends = {tokeniser.eos_token_id, *(words.get(text) for text in _ENDS)}
+        for said in self._said_ends:
+            ends |= set(said) if isinstance(said, list) else {said}
+        return Vocabulary(
+            template=template or None,
+            bos=str(tokeniser.bos_token or ""),
+            eos=str(tokeniser.eos_token or ""),
+            begin=first if first == (tokeniser.bos_token_id,) else (),
+            tokenise=lambda text: list(tokeniser(text, add_special_tokens=False).input_ids),
+            text=lambda tokens: str(
+                tokeniser.decode(
+                    list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False
+                )
+            ),
+            ends=frozenset(ends - {None}).__contains__,
         )
-
-    def ends(self, token: int) -> bool:
-        """Whether the token ends a turn or a text."""
-        return token in self._ends
 
     def compute(
         self,
@@ -315,19 +314,11 @@ class Model:
     def _input_device(self) -> Any:
         return self._network.get_input_embeddings().weight.device
 
-    def _find_ends(self) -> frozenset[int]:
-        said: list[Any] = [self._tokeniser.eos_token_id]
-        for config in (self._network.generation_config, self._network.config, self._text_config):
-            ends = getattr(config, "eos_token_id", None)
-            said += ends if isinstance(ends, list) else [ends]
-        vocabulary = self._tokeniser.get_vocab()
-        said += [vocabulary.get(text) for text in _ENDS]
-        return frozenset(token for token in said if token is not None)
-
     def _measure(self) -> None:
         """Find out which ways to compute together give the numbers of one sequence alone."""
-        text = self.tokenise(_TRIAL)
-        short, shared, deeper = text[: len(text) // 2], 4, 9
+        words = len(self._network.get_input_embeddings().weight)
+        text = [i * words // (_TRIAL + 1) for i in range(1, _TRIAL + 1)]
+        short, shared, deeper = text[: len(text) // 2], 3, 6
         self.shares_prefixes = False
         alone = [*self.compute([text])[0], *self.compute([short])[0]]
         self.pads = self._agree(alone, lambda: self.compute([text, short])[0])
