@@ -31,7 +31,6 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import torch
     import transformers
-    from transformers.utils import logging as transformers_logging
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -61,8 +60,10 @@ _ENDS = (
 # A cache that holds every token of every layer serves these, whatever the window.
 _KEPT_WHOLE = {"full_attention", "sliding_attention"}
 
-transformers_logging.set_verbosity(logging.CRITICAL)
-transformers_logging.disable_progress_bar()
+_LIBRARY: Any = transformers  # annotated in part, and in places wrongly
+
+_LIBRARY.utils.logging.set_verbosity(logging.CRITICAL)
+_LIBRARY.utils.logging.disable_progress_bar()
 
 
 @contextlib.contextmanager
@@ -133,7 +134,7 @@ class Model:
         folder = str(path.parent if dequantised else path)
         dtype = {"f32": torch.float32, "bf16": torch.bfloat16, "native": "auto"}[self.precision]
         with _quiet(), _explained(path):
-            self._network, found = transformers.AutoModelForCausalLM.from_pretrained(
+            self._network, found = _LIBRARY.AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=dtype,
                 device_map=device_map,
@@ -160,7 +161,7 @@ class Model:
             )
         ]
         self._network.eval()
-        self._network.generation_config = transformers.GenerationConfig()  # no hidden penalties
+        self._network.generation_config = _LIBRARY.GenerationConfig()  # no hidden penalties
         self._accepts = set(inspect.signature(self._network.forward).parameters)
         self._measure()
 
@@ -293,7 +294,7 @@ class Model:
             self._network.generate(
                 ids.to(self._input_device),
                 attention_mask=mask.to(self._input_device),
-                generation_config=transformers.GenerationConfig(
+                generation_config=_LIBRARY.GenerationConfig(
                     max_new_tokens=limit, do_sample=False, pad_token_id=0
                 ),
                 logits_processor=[force],
