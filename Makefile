@@ -8,7 +8,7 @@ DEMO := runs/demo/run.sqlite
 comma := ,
 space := $(subst ,, )
 
-.PHONY: demo test check format clean
+.PHONY: demo test prove check format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/doxa models pull $(MODELS)
@@ -19,6 +19,12 @@ demo: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(BIN)/doxa models pull $(MODELS)
 	$(BIN)/python -m pytest
+
+# what takes too long for every change
+prove: $(VENV)/.installed-test
+	$(BIN)/doxa models pull $(MODELS)
+	DOXA_PROVE=1 $(BIN)/python -m pytest tests/probes/test_transformers_lm.py
+	DOXA_LONG=1 $(BIN)/python -m pytest tests/statistical
 
 check: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
@@ -42,6 +48,13 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-test: $(VENV)/.installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
+
+# about three hours on an idle machine of two cores
+bench: $(VENV)/.installed
+	$(BIN)/doxa models pull $(MODELS)
+	$(BIN)/python tests/benchmarks/peers.py
+	$(BIN)/python tests/benchmarks/bench.py --write BENCHMARKS.md
+	$(BIN)/python tests/benchmarks/bench_analysis.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

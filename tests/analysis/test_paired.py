@@ -46,6 +46,6 @@ def test_a_column_does_not_depend_on_those_beside_it(seed: int, families: int) -
     topics = np.sort(rng.integers(0, 3, families))
     together = p_values(values, topics)
     alone = [p_values(values[:, [j]], topics)[0] for j in range(3)]
-    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_allclose(together, alone, rtol=1e-12)  # sums in another order
     for p, count in zip(together, (~np.isnan(values)).sum(0), strict=True):
         assert np.isnan(p) if count < 2 else 0 < p <= 1

@@ -122,7 +122,7 @@ FAILURES = {
     "text": "does not begin with GGUF",
     "cut": "cut.gguf",
     "other": "another SHA-256",
-    "torch": "transformers",
+    "torch": "there is no folder",
 }
 
 
