@@ -6,25 +6,21 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from analysis import verdicts
 from analysis.grid import grid, level_means, unit_means
-from analysis.inference import detectable, equivalence_test, sign_flip_test
+from analysis.inference import detectable, equivalence_test
 from analysis.intervals import ONE_FAMILY, family_mean, family_means
+from analysis.paired import paired_test
 from analysis.rows import ALL, adjust, rows, stacked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from analysis.grid import Pairs
-    from analysis.intervals import Means
     from analysis.rows import Basis, Row
 
     Floats = NDArray[np.float64]
-
-LEAST_FOR_FLIPS = 10
-"""With fewer families no pattern of signs is rare enough to pass a correction; t is used."""
 
 DECLINED = "every answer was declined"
 NOWHERE = "measurable in no language"
@@ -93,8 +89,8 @@ def stance_table(basis: Basis) -> pd.DataFrame:
 def difference_table(basis: Basis, pair: Pairs) -> pd.DataFrame:
     """The difference in stance of one pair, a minus b, on matched cells; columns `DIFFERENCE`.
 
-    The test swaps the model labels of whole families; below ``LEAST_FOR_FLIPS`` families it is the
-    t test on family means. Holm over the rows of all topics, Benjamini-Hochberg over topics.
+    The test is `paired.paired_test`; Holm over the rows of all topics, Benjamini-Hochberg over
+    single topics.
     """
     asked, settings = basis.grid, basis.settings
     a, b = pair.pairs[0]
@@ -120,7 +116,13 @@ def difference_table(basis: Basis, pair: Pairs) -> pd.DataFrame:
                 "difference": means.value[0],
                 "low": means.low[0],
                 "high": means.high[0],
-                "p": _p(basis, row, (one - two)[:, 0], means),
+                "p": paired_test(
+                    one - two,
+                    row.topics,
+                    means,
+                    seed=settings.stream(f"flips/{row.name}"),
+                    draws=settings.draws,
+                )[0],
                 "p_equivalent": equivalence_test(
                     means.value[0], means.se[0], means.df[0], settings.margin
                 ),
@@ -194,25 +196,6 @@ def _t_mean(values: Floats) -> tuple[float, float, float]:
         return float("nan"), float("nan"), float("nan")
     mean = family_mean(values, rng=np.random.default_rng(0), bounds=(-1, 1), method="t")
     return float(mean.value[0]), float(mean.low[0]), float(mean.high[0])
-
-
-def _p(basis: Basis, row: Row, difference: Floats, means: Means) -> float:
-    there = ~np.isnan(difference)
-    families, se = int(means.families[0]), float(means.se[0])
-    if families < 2:
-        return float("nan")
-    if families < LEAST_FOR_FLIPS and se > 0:
-        return float(2 * stats.t.sf(abs(means.value[0]) / se, means.df[0]))
-    kept = np.unique(row.topics[there], return_inverse=True)[1]
-    size = np.bincount(kept)
-    return float(
-        sign_flip_test(
-            difference[there][:, None],
-            1 / (size[kept] * len(size)),
-            rng=np.random.default_rng(basis.settings.stream(f"flips/{row.name}")),
-            draws=basis.settings.draws,
-        )[0]
-    )
 
 
 def _reason(basis: Basis, model: str, language: str, answered: bool, families: np.int64) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from reports import charts, fonts, safe_text
+from reports import charts, fonts, panels, safe_text
 from reports.document import (
     Answer,
     Cell,
@@ -71,7 +71,7 @@ def outcomes(study: Study, labels: Labels) -> Section:
             continue
         blocks.append(
             Figure(
-                charts.svg(charts.outcome_shares(rows, labels.models, names)),
+                panels.svg(charts.outcome_shares(rows, labels.models, names)),
                 f"Outcomes of answers to {called}, by model and language.",
                 f"Stacked bars of outcome shares for answers to {called}; the shares over all "
                 "languages are in the table before.",
@@ -85,16 +85,17 @@ def _shares(rows: pd.DataFrame, labels: Labels, caption: str) -> Table:
         (row["model"], row["outcome"]): row for row in records(rows[rows["language"] == ALL])
     }
     lines = []
+    asked = charts.outcomes_in(rows)
     for model, name in labels.models.items():
-        cells = [found.get((model, outcome)) for outcome in charts.OUTCOMES]
+        cells = [found.get((model, outcome)) for outcome in asked]
         total = next((row["total"] for row in cells if row is not None), 0)
         lines.append((Cell(name, "strong"), Cell(f"{total:,}"), *(_share(row) for row in cells)))
     return Table(
         f"{caption}, with 95% intervals",
         (
             Column("Model", 1),
-            Column("Answers", right=True),
-            *(Column(outcome.capitalize(), right=True) for outcome in charts.OUTCOMES),
+            Column("Written", right=True),
+            *(Column(outcome.capitalize(), right=True) for outcome in asked),
         ),
         tuple(lines),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from reports import languages
@@ -42,7 +43,7 @@ def language_effect(explored: Exploration, labels: Labels) -> Section | None:
             )
             continue
         blocks.append(_table(labels.models[model], records(rows)))
-        said = [row["verdict"] for row in records(rows) if row["measurable"]]
+        said = [_in_words(row) for row in records(rows) if row["measurable"]]
         blocks.append(Bullets(tuple(map(labels.named, said)), small=True))
     return Section(title, tuple(blocks))
 
@@ -79,3 +80,11 @@ def _numbers(row: Row) -> tuple[Cell, ...]:
         Cell(interval(row["excess_low"], row["excess_high"], 3)),
         Cell(p_value(row["excess_p_adjusted"])),
     )
+
+
+def _in_words(row: Row) -> str:
+    """The verdict, with the names of languages in place of their codes."""
+    text = str(row["verdict"])
+    for code in (row["language_a"], row["language_b"]):
+        text = re.sub(rf"(?<= in ){re.escape(code)}(?![\w-])", languages.name(code), text)
+    return text

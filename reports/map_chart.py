@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import altair as alt
 import numpy as np
 
-from reports.charts import GAP, GRID, INK, WIDTH, _header, _inline, _lines, _styled
 from reports.figures import percent
+from reports.panels import GAP, GRID, INK, WIDTH, heading, inline, panel_header, styled
 from reports.records import records
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from reports.charts import Chart
+    from reports.panels import Chart
     from reports.records import Row
 
 COLUMNS = 2
@@ -52,7 +52,7 @@ def opinion_map(points: pd.DataFrame, axes: pd.DataFrame, names: Mapping[str, st
     groups = sorted({int(row["cluster"]) for row in placed})
     rows = [
         {
-            "panel": _lines(names[model]),
+            "panel": heading(names[model]),
             "part": "own" if row["model"] == model else "other",
             "x": row["x"],
             "y": row["y"],
@@ -63,11 +63,11 @@ def opinion_map(points: pd.DataFrame, axes: pd.DataFrame, names: Mapping[str, st
         for row in placed
     ]
     for row in placed:
-        rows += _ellipse(row, _lines(names[row["model"]]))
+        rows += _ellipse(row, heading(names[row["model"]]))
     across, up = (_domain(placed, rows, axis) for axis in ("x", "y"))
     columns = min(COLUMNS, len(shown))
     width = (WIDTH - 40 - GAP * (columns - 1)) / columns
-    rows += _labels(placed, names, width / (across[1] - across[0]))
+    rows += _names_beside(placed, names, width / (across[1] - across[0]))
     share = {row["axis"]: f"{percent(row['share'])} of the spread" for row in records(axes)}
     x, y = (
         alt.X("x:Q", title=f"across: {share['x']}", scale=_scale(across), axis=_axis()),
@@ -93,12 +93,12 @@ def opinion_map(points: pd.DataFrame, axes: pd.DataFrame, names: Mapping[str, st
         named.mark_text(fontSize=FONT, color=INK, stroke="white", strokeWidth=2.5),
         named.mark_text(fontSize=FONT, color=INK),
     ]
-    chart = alt.layer(*layers, data=_inline(rows)).properties(
+    chart = alt.layer(*layers, data=inline(rows)).properties(
         width=width, height=width * (up[1] - up[0]) / (across[1] - across[0])
     )
-    return _styled(
+    return styled(
         chart.facet(
-            _header([_lines(names[model]) for model in shown]), columns=columns, spacing=GAP
+            panel_header([heading(names[model]) for model in shown]), columns=columns, spacing=GAP
         )
     )
 
@@ -121,7 +121,7 @@ def _ellipse(row: Row, panel: str) -> Iterator[Row]:
         }
 
 
-def _labels(placed: Sequence[Row], names: Mapping[str, str], scale: float) -> Iterator[Row]:
+def _names_beside(placed: Sequence[Row], names: Mapping[str, str], scale: float) -> Iterator[Row]:
     """Each point's language beside it, where it covers the fewest points and names set so far.
 
     Args:
@@ -147,7 +147,7 @@ def _labels(placed: Sequence[Row], names: Mapping[str, str], scale: float) -> It
             )
             taken.append((*best, half))
             yield {
-                "panel": _lines(names[model]),
+                "panel": heading(names[model]),
                 "part": "label",
                 "x": best[0] / scale,
                 "y": best[1] / scale,

@@ -15,8 +15,7 @@ import pandas as pd
 
 from analysis.multiverse import CHOICES
 from analysis.verdicts import ALPHA
-from reports import fonts
-from reports.charts import BAND, GRID, INK, SOFT
+from reports.panels import BAND, INK, SOFT, styled
 from reports.records import records
 
 if TYPE_CHECKING:
@@ -46,7 +45,15 @@ def specification_curve(found: Multiverse, names: dict[str, str]) -> alt.VConcat
         known = [*options, *sorted(used - set(options))]
         if len(used) > 1:
             chosen.append(_choice(table, choice, [option for option in known if option in used]))
-    return _styled(alt.vconcat(curve, *chosen, spacing=6))
+    whole: alt.VConcatChart = styled(alt.vconcat(curve, *chosen, spacing=6)).configure_axisY(
+        titleAngle=0,
+        titleAlign="left",
+        titleX=-MARGIN,
+        titleY=6,
+        titleFontWeight=600,
+        titleColor=INK,
+    )
+    return whole
 
 
 def _x(table: pd.DataFrame, field: str) -> alt.X:
@@ -136,24 +143,3 @@ def _choice(table: pd.DataFrame, choice: str, options: list[str]) -> alt.Chart:
         .properties(width=WIDTH, height=alt.Step(12))
     )
     return chart
-
-
-def _styled(chart: alt.VConcatChart) -> alt.VConcatChart:
-    styled: alt.VConcatChart = (
-        chart.configure(font=", ".join(fonts.families("en")), background="white", padding=2)
-        .configure_view(stroke=None)
-        .configure_axis(
-            labelFontSize=7.5,
-            titleFontSize=7.5,
-            titleFontWeight=600,
-            labelColor="#222222",
-            titleColor=INK,
-            gridColor=GRID,
-            gridWidth=0.6,
-            domain=False,
-            tickColor=GRID,
-            labelPadding=4,
-        )
-        .configure_axisY(titleAngle=0, titleAlign="left", titleX=-MARGIN, titleY=6)
-    )
-    return styled

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 import pandas as pd
 
-from reports import charts
+from reports import panels
 from reports.document import Bullets, Cell, Figure
 from reports.figures import listed
 from reports.records import grouped, in_order
@@ -44,7 +44,7 @@ def why_not(
 
 
 def paged(
-    draw: Callable[[pd.DataFrame, dict[str, str]], charts.Chart],
+    draw: Callable[[pd.DataFrame, dict[str, str]], panels.Chart],
     rows: pd.DataFrame,
     *,
     key: str,
@@ -71,11 +71,11 @@ def paged(
     )
     for shown in chunks(list(names), ROWS_A_FIGURE):
         deep = max(1, ROWS_A_FIGURE // (len(shown) + 4))
-        for panels in chunks(list(dict.fromkeys(group)), charts.PANELS * deep):
-            some = rows[group.isin(panels) & rows[key].isin(shown)]
+        for those in chunks(list(dict.fromkeys(group)), panels.PANELS * deep):
+            some = rows[group.isin(those) & rows[key].isin(shown)]
             if some["measurable"].any():
                 picture = draw(some, {value: names[value] for value in shown})
-                yield Figure(charts.svg(picture), caption, alt)
+                yield Figure(panels.svg(picture), caption, alt)
 
 
 def chunks(values: Sequence[T], size: int) -> Iterator[Sequence[T]]:

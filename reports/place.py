@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports import charts, map_chart
+from reports import map_chart, panels
 from reports.document import Bullets, Cell, Column, Figure, Paragraph, Section, Table
 from reports.figures import number, percent
 from reports.records import records
@@ -28,7 +28,7 @@ def place(explored: Exploration, labels: Labels) -> Section | None:
         return Section(title, (Paragraph(f"There is no map: {labels.named(reason)}."),))
     blocks: list[Block] = [
         Figure(
-            charts.svg(map_chart.opinion_map(found.points, found.axes, labels.models)),
+            panels.svg(map_chart.opinion_map(found.points, found.axes, labels.models)),
             "Each dot is a model in a language; grey dots are the other models. Ellipses are 95%, "
             "over question families. Shapes are groups.",
             "Scatter plot of models and languages on two axes.",

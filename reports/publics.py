@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from analysis.human_reference import SURVEYS
-from reports import charts, reference_chart
+from reports import panels, reference_chart
 from reports.document import Bullets, Cell, Column, Figure, Paragraph, Section, Table
 from reports.figures import interval, number
 from reports.labels import ALL
@@ -38,7 +38,7 @@ def publics(explored: Exploration, labels: Labels) -> Section | None:
         items = found.items[(found.items["survey"] == survey) & (found.items["language"] == ALL)]
         blocks.append(
             Figure(
-                charts.svg(
+                panels.svg(
                     reference_chart.stance_among_publics(
                         items, found.reference, labels.models, _titles(items, labels)
                     )

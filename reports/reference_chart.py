@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING
 
 import altair as alt
 
-from reports.charts import (
+from reports.panels import (
     EMPTY,
     GAP,
     INK,
     PANELS,
     SOFT,
-    _dot,
-    _finite,
-    _header,
-    _inline,
-    _labels,
-    _lines,
-    _panel_width,
-    _panels,
-    _styled,
+    dot,
+    dots_in_panels,
+    finite,
+    heading,
+    inline,
+    panel_header,
+    panel_width,
+    row_labels,
+    styled,
 )
 from reports.records import records
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from reports.charts import Chart
+    from reports.panels import Chart
 
 PUBLIC = "#8d979f"
 
@@ -48,14 +48,14 @@ def distance_to_publics(
         titles: display name of each country code, in the order to show them.
     """
     rows = [
-        {"panel": _lines(names[row["model"]]), "row": titles[row["country"]], "noise": None}
-        | _dot(row, "distance")
+        {"panel": heading(names[row["model"]]), "row": titles[row["country"]], "noise": None}
+        | dot(row, "distance")
         | {"clear": row["rank_low"] == 1}
         for row in records(publics)
     ]
-    return _panels(
+    return dots_in_panels(
         rows,
-        domain=(0.0, 1.04 * max([0.1, *_finite(rows, ("value", "high"))])),
+        domain=(0.0, 1.04 * max([0.1, *finite(rows, ("value", "high"))])),
         order=list(dict.fromkeys(titles.values())),
         axis="distance of stances, 0 to 2",
         ticks=None,
@@ -78,22 +78,22 @@ def stance_among_publics(
     """
     asked = records(items[items["topic"].isin(titles)])
     means = reference[reference["survey"].isin(items["survey"])]
-    panels = list(dict.fromkeys(_lines(names[row["model"]]) for row in asked))
+    panels = list(dict.fromkeys(heading(names[row["model"]]) for row in asked))
     rows = [
         {"panel": panel, "row": titles[row["topic"]], "part": "public", "value": row["mean"]}
         for panel in panels
         for row in records(means[means["topic"].isin(titles)])
     ]
     for row in asked:
-        dot = _dot(row, "stance")
+        own = dot(row, "stance")
         rows.append(
-            {"panel": _lines(names[row["model"]]), "row": titles[row["topic"]]}
+            {"panel": heading(names[row["model"]]), "row": titles[row["topic"]]}
             | {"part": "missing" if math.isnan(row["stance"]) else "model"}
-            | dot
+            | own
         )
     order = [title for topic, title in titles.items() if topic in set(items["topic"])]
     columns = min(PANELS, len(panels))
-    base = alt.Chart().encode(y=_labels("row", order))
+    base = alt.Chart().encode(y=row_labels("row", order))
     x = alt.X(
         "value:Q",
         title="stance, from con to pro",
@@ -121,7 +121,7 @@ def stance_among_publics(
             align="right",
         ).encode(x=alt.datum(0.98)),
     ]
-    chart = alt.layer(*layers, data=_inline(rows)).properties(
-        width=_panel_width(columns, order), height=alt.Step(24)
+    chart = alt.layer(*layers, data=inline(rows)).properties(
+        width=panel_width(columns, order), height=alt.Step(24)
     )
-    return _styled(chart.facet(_header(panels), columns=columns, spacing=GAP))
+    return styled(chart.facet(panel_header(panels), columns=columns, spacing=GAP))

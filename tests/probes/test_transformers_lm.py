@@ -52,7 +52,7 @@ DEMO = (SMOLLM, pytest.param(GEMMA, marks=prove), pytest.param(QWEN, marks=prove
 ROUNDING = 2e-4
 
 # Nats, mean over cells of the divergence of llama.cpp's next word from transformers', over the
-# whole vocabulary: what issue 4 demands.
+# whole vocabulary, at most.
 DIVERGENCE: dict[WantedPrecision, float] = {"native": 0.02, "bf16": 0.001, "f32": 0.00001}
 
 

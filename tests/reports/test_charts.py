@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import altair as alt
 import pytest
 
-from reports import charts
+from reports import charts, panels
 
 if TYPE_CHECKING:
     from analysis.study import Study
@@ -27,7 +27,7 @@ def _rows(study: Study, frame: str) -> object:
     return table[(table["language"] == "all") & table["topic"].isin(TITLES)].copy()
 
 
-def _values(chart: charts.Chart) -> list[dict[str, Any]]:
+def _values(chart: panels.Chart) -> list[dict[str, Any]]:
     spec = chart.to_dict()
     return spec["datasets"][spec["data"]["name"]]
 
@@ -61,12 +61,12 @@ def test_not_measurable_is_said_and_is_no_zero(study: Study) -> None:
     chart = charts.stance_by_topic(rows, NAMES, TITLES)
     empty = [row for row in _values(chart) if row["empty"]]
     assert [(row["panel"], row["row"], row["value"]) for row in empty] == [("Qwen", "Crimea", None)]
-    assert _texts(charts.svg(chart)).count("not measurable") == len(empty)
+    assert _texts(panels.svg(chart)).count("not measurable") == len(empty)
 
 
 def test_svg_is_well_formed_with_names_as_text(study: Study) -> None:
     """Names with markup characters stay text; nothing in the picture points elsewhere."""
-    picture = charts.svg(charts.stance_by_topic(_rows(study, "stance"), NAMES, TITLES))
+    picture = panels.svg(charts.stance_by_topic(_rows(study, "stance"), NAMES, TITLES))
     assert "Small <Model>" in _texts(picture)
     assert "Noto Sans" in picture
     assert "href=" not in picture.replace("xmlns:xlink", "")
@@ -82,11 +82,27 @@ def test_outcomes_stack_to_one_in_each_bar(study: Study) -> None:
         bars[row["panel"], row["model"]] = bars.get((row["panel"], row["model"]), 0) + row["share"]
     assert len(bars) == 2 * 3
     assert all(total == pytest.approx(1) for total in bars.values())
-    assert "refuses" in _texts(charts.svg(chart))
+    assert "refuses" in _texts(panels.svg(chart))
 
 
 def test_nothing_is_fetched() -> None:
     """A chart whose data lies elsewhere is refused instead of fetched."""
     chart = alt.Chart("https://example.com/data.csv").mark_bar().encode(x="a:Q").facet("b:N")
     with pytest.raises(ValueError, match="example"):
-        charts.svg(chart)
+        panels.svg(chart)
+
+
+def test_answers_to_questions_without_poles_count_too(study: Study) -> None:
+    """Where questions have no poles the bars and the table hold `answers`, else neither does."""
+    rows = study.outcomes[study.outcomes["kind"] == "open"]
+    own = rows.assign(outcome=rows["outcome"].replace("pro", "answers"))
+    assert "answers" not in charts.outcomes_in(rows)
+    assert "answers" in charts.outcomes_in(own)
+    languages = {"en": "English"}
+    words = "answers a question without sides"
+    mine = own[own["language"] == "en"]
+    assert words in _texts(panels.svg(charts.outcome_shares(mine, NAMES, languages)))
+    usual = rows[rows["language"] == "en"]
+    assert words not in _texts(panels.svg(charts.outcome_shares(usual, NAMES, languages)))
+    total = sum(row["share"] for row in _values(charts.outcome_shares(mine, NAMES, languages)))
+    assert total == pytest.approx(mine["rate"].sum())

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from reports import charts, map_chart
+from reports import map_chart, panels
 
 NAMES = {"a": "Small <Model>", "b": "Gemma 3", "c": "Nowhere"}
 
@@ -30,11 +30,11 @@ def _axes() -> pd.DataFrame:
     return pd.DataFrame({"axis": ["x", "y"], "share": [0.41, 0.2]})
 
 
-def _chart() -> charts.Chart:
+def _chart() -> panels.Chart:
     return map_chart.opinion_map(_points(), _axes(), NAMES)
 
 
-def _values(chart: charts.Chart) -> list[dict[str, Any]]:
+def _values(chart: panels.Chart) -> list[dict[str, Any]]:
     spec = chart.to_dict()
     return spec["datasets"][spec["data"]["name"]]
 
@@ -74,7 +74,7 @@ def test_names_of_close_points_do_not_cover_each_other() -> None:
     """Two points in nearly one place have their languages on different sides."""
     labels = [row for row in _values(_chart()) if row["part"] == "label"]
     own = {row["name"]: row for row in labels if row["panel"] == "Small <Model>"}
-    unit = (charts.WIDTH - 40 - charts.GAP) / 2 / 0.9
+    unit = (panels.WIDTH - 40 - panels.GAP) / 2 / 0.9
     across = abs(own["en"]["x"] - own["zh-Hant"]["x"]) * unit
     up = abs(own["en"]["y"] - own["zh-Hant"]["y"]) * unit
     assert across > 15 or up > 6
@@ -90,7 +90,7 @@ def test_both_directions_have_one_scale() -> None:
 
 def test_the_picture_is_text_and_shapes() -> None:
     """Names with markup stay text; axes say how much they show; groups have a legend."""
-    picture = charts.svg(_chart())
+    picture = panels.svg(_chart())
     words = _texts(picture)
     for word in ("Small <Model>", "zh-Hant", "across: 41% of the spread", "group 2"):
         assert word in words

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.multiverse import CHOICES, COLUMNS, Multiverse
-from reports import charts
+from reports import panels
 from reports.multiverse_chart import MOST_DOTS, specification_curve
 
 NAMES = {"a": "Model <A>", "b": "Model B"}
@@ -71,7 +71,7 @@ def test_shares_of_neighbours_add_up_where_there_are_many() -> None:
 
 def test_picture_is_drawn_with_names_as_text() -> None:
     """The SVG holds titles and options; a name with markup is text."""
-    svg = charts.svg(specification_curve(made(40), NAMES))
+    svg = panels.svg(specification_curve(made(40), NAMES))
     assert "Model &lt;A&gt; minus Model B" in svg
     for text in ("topic median", "as con", "p at most 0.05"):
         assert text in svg
@@ -81,4 +81,4 @@ def test_nothing_measured_is_an_empty_picture() -> None:
     """A multiverse without a number draws axes and no marks."""
     found = made(10)
     found.table[["difference", "low", "high", "p"]] = np.nan
-    assert "<svg" in charts.svg(specification_curve(found, NAMES))
+    assert "<svg" in panels.svg(specification_curve(found, NAMES))

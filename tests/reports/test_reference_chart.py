@@ -8,13 +8,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pandas as pd
 
-from reports import charts, reference_chart
+from reports import panels, reference_chart
 
 NAMES = {"a": "Small <Model>", "b": "Gemma 3"}
 TITLES = {"abortion": "Abortion", "euthanasia": "Euthanasia"}
 
 
-def _values(chart: charts.Chart) -> list[dict[str, Any]]:
+def _values(chart: panels.Chart) -> list[dict[str, Any]]:
     spec = chart.to_dict()
     return spec["datasets"][spec["data"]["name"]]
 
@@ -64,7 +64,7 @@ def test_a_filled_dot_may_be_the_nearest() -> None:
     alone = found["Gemma 3", "China"]
     assert (alone["value"], alone["low"], alone["clear"]) == (0.3, None, False)
     assert found["Gemma 3", "Japan"]["empty"]
-    assert "not measurable" in _texts(charts.svg(chart))
+    assert "not measurable" in _texts(panels.svg(chart))
 
 
 def test_each_model_stands_among_the_publics_of_its_survey() -> None:
@@ -82,7 +82,7 @@ def test_each_model_stands_among_the_publics_of_its_survey() -> None:
     assert models["Small <Model>", "Abortion"]["value"] == 0.5
     assert models["Small <Model>", "Euthanasia"]["low"] is None
     assert ("Gemma 3", "Abortion") not in models
-    words = _texts(charts.svg(chart))
+    words = _texts(panels.svg(chart))
     assert words.count("not measurable") == 1
     assert "Small <Model>" in words
 
@@ -93,4 +93,4 @@ def test_only_the_topics_named_are_drawn() -> None:
         _items(), _reference(), NAMES, {"euthanasia": "Euthanasia", "taiwan": "Taiwan"}
     )
     assert {row["row"] for row in _values(chart)} == {"Euthanasia"}
-    assert "Taiwan" not in _texts(charts.svg(chart))
+    assert "Taiwan" not in _texts(panels.svg(chart))
