@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from probes.backends import llama_scoring
 from probes.backends.answers import too_long
 from probes.backends.description import describe
-from probes.backends.llama_memory import require_room, tokens_that_fit
-from probes.backends.llama_native import MICRO_BATCH, Context, Model
+from probes.backends.llama_memory import in_pieces, require_room, tokens_that_fit
+from probes.backends.llama_native import MICRO_BATCH, Context, Model, has_gpu
+from probes.backends.llama_scoring import score
 from probes.backends.llama_writing import write
 from probes.backends.precision import at_precision, choose
 from probes.backends.rendering import Prompts
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from probes.catalogue import ModelEntry
     from probes.cell import Cell, ModelDescription, Response, Sampling
 
-SCORING_CONTEXT = 4096
+SCORED_AT_ONCE = 32
+SCORING_CONTEXT = 16_640  # tokens of all cells that are being scored
+LONGEST_SCORED = 4096
 PARALLEL = 32
 GENERATING_CONTEXT = 32_768  # tokens of all answers that are being written
 
@@ -61,7 +63,11 @@ class LlamaCpp:
         )
         self._wide = self._precision == "f32"
         room = tokens_that_fit(self._model, wide=self._wide)
-        self._scoring_context = min(SCORING_CONTEXT, self._model.trained_context, room)
+        self._scoring_context = min(SCORING_CONTEXT, room)
+        # a cell's two generations of streams, and the head that is kept
+        self._longest = min(LONGEST_SCORED, model.trained_context, self._scoring_context // 3)
+        together = self._precision in {"bf16", "f32"} and not has_gpu()
+        self._scored_at_once = SCORED_AT_ONCE if together else 1
         self._generating_context = min(GENERATING_CONTEXT, room)
 
     @property
@@ -80,7 +86,8 @@ class LlamaCpp:
                 "threads": self._threads,
                 "micro_batch": MICRO_BATCH,
                 "flash_attention": False,
-                "context": self._scoring_context,
+                "context": self._longest,
+                "scored_at_once": self._scored_at_once,
                 "answers_at_once": PARALLEL,
                 "tokens_at_once": self._generating_context,
                 "memory_per_token": self._model.memory_per_token(wide=self._wide),
@@ -115,13 +122,16 @@ class LlamaCpp:
 
     def score(self, cells: Sequence[Cell], *, exact: bool = False) -> Iterator[Response]:
         """Yield the log-probabilities of each cell's option labels, in the order given."""
-        context = self._context(
-            tokens=self._scoring_context, sequences=llama_scoring.SEQUENCES, unified=True
+        whole = exact or not self._model.shares_prefixes
+        yield from score(
+            self._prompts,
+            cells,
+            self._context,
+            most=self._longest,
+            tokens=self._scoring_context,
+            at_once=1 if whole else self._scored_at_once,
+            whole=whole,
         )
-        try:
-            yield from llama_scoring.score(context, self._prompts, cells, exact=exact)
-        finally:
-            context.close()
 
     def generate(self, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Response]:
         """Yield the answers, several being written at once; a finished one makes room."""
@@ -134,9 +144,9 @@ class LlamaCpp:
         if not fitting:
             return
         longest = max(lengths[cell.id] for cell in fitting) + sampling.max_tokens
-        room = -(-longest // 256) * 256  # llama.cpp gives out memory in such pieces
+        room = in_pieces(longest)
         slots = max(1, min(PARALLEL, len(fitting), self._generating_context // room))
-        context = self._context(tokens=slots * room, sequences=slots, unified=False)
+        context = self._context(slots * room, slots)
         try:
             yield from write(context, self._prompts, fitting, sampling, slots=slots)
         finally:
@@ -146,12 +156,7 @@ class LlamaCpp:
         """Free the model."""
         self._model.close()
 
-    def _context(self, *, tokens: int, sequences: int, unified: bool) -> Context:
+    def _context(self, tokens: int, streams: int) -> Context:
         return Context(
-            self._model,
-            tokens=tokens,
-            sequences=sequences,
-            unified=unified,
-            threads=self._threads,
-            wide=self._wide,
+            self._model, tokens=tokens, streams=streams, threads=self._threads, wide=self._wide
         )

@@ -17,6 +17,7 @@ MOST = 512 * 2**20  # bytes for keys and values, however much is free
 SHARE = 0.25  # of the free memory, for the same
 LEAST_TOKENS = 1024
 SPARE = 256 * 2**20
+PIECE = 256  # tokens: llama.cpp gives out memory in such pieces
 
 
 def require_room(path: Path, name: str) -> None:
@@ -47,3 +48,8 @@ def tokens_that_fit(model: Model, *, wide: bool) -> int:
             "Close other programs, or choose a smaller model.",
         )
     return tokens
+
+
+def in_pieces(tokens: int) -> int:
+    """The memory, in tokens, that llama.cpp gives to so many."""
+    return -(-tokens // PIECE) * PIECE

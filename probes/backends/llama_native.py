@@ -188,8 +188,7 @@ class Context:
         model: Model,
         *,
         tokens: int,
-        sequences: int,
-        unified: bool,
+        streams: int,
         threads: int,
         wide: bool,
     ) -> None:
@@ -198,6 +197,10 @@ class Context:
         Flash attention is off and the micro-batch fixed: both change the numbers.
 
         Args:
+            model: whose memory it is.
+            tokens: of all sequences.
+            streams: that share the memory out in equal parts, a sequence in each.
+            threads: to compute with.
             wide: keep keys and values in 32 bits instead of 16.
 
         Raises:
@@ -207,11 +210,11 @@ class Context:
         parameters.n_ctx = tokens
         parameters.n_batch = MICRO_BATCH
         parameters.n_ubatch = MICRO_BATCH
-        parameters.n_seq_max = sequences
+        parameters.n_seq_max = streams
         parameters.n_threads = threads
         parameters.n_threads_batch = threads
         parameters.flash_attn_type = native.LLAMA_FLASH_ATTN_TYPE_DISABLED
-        parameters.kv_unified = unified
+        parameters.kv_unified = False
         parameters.swa_full = True
         parameters.no_perf = True
         if wide:
@@ -223,7 +226,7 @@ class Context:
                 f"There is not enough memory for {model.name} with {tokens:,} tokens of context.",
                 "Close other programs, or choose a smaller model.",
             )
-        self.tokens = native.llama_n_ctx(self.handle)
+        self.room = native.llama_n_ctx_seq(self.handle)
         self.memory = native.llama_get_memory(self.handle)
         self._batch = native.llama_batch_init(MICRO_BATCH, 0, 1)
 
@@ -278,12 +281,12 @@ class Context:
         """Forget all sequences."""
         native.llama_memory_clear(self.memory, False)
 
-    def forget(self, sequence: int) -> None:
-        """Forget one sequence."""
-        native.llama_memory_seq_rm(self.memory, sequence, -1, -1)
+    def forget(self, sequence: int, start: int = 0) -> None:
+        """Forget a sequence from a position on."""
+        native.llama_memory_seq_rm(self.memory, sequence, start, -1)
 
     def share(self, source: int, target: int) -> None:
-        """Let a sequence begin with all that another holds."""
+        """Let an empty sequence begin with all that another holds."""
         native.llama_memory_seq_cp(self.memory, source, target, -1, -1)
 
     def close(self) -> None:
@@ -317,9 +320,7 @@ def prompt_speed(path: Path, threads: int) -> float:
         BackendError: there is not enough memory.
     """
     model = Model(path, path.name)
-    context = Context(
-        model, tokens=MICRO_BATCH, sequences=1, unified=True, threads=threads, wide=False
-    )
+    context = Context(model, tokens=MICRO_BATCH, streams=1, threads=threads, wide=False)
     best = 0.0
     for _ in range(TRIES):
         context.clear()

@@ -1,147 +1,251 @@
-"""Scored cells through llama.cpp, decoded in fixed segments.
+"""Scored cells through llama.cpp: the plan as a prefix tree over tokens, each token decoded once.
 
 What all items of a frame share (head) is decoded once, what all forms of an item share (stem)
-once, what the forms with and without a way out share (listing) once, then each cell's own suffix.
-A segment is always decoded alone and where it stands in memory depends on nothing but the cell,
-so a number does not depend on which other cells are asked, nor in what order.
+once, what the forms with and without a way out share (listing) once, then each cell's own suffix:
+level by level, for many cells at once. Where segments end is found from the cell alone, so a
+number does not depend on which other cells are asked, nor in what order.
 """
 
 from __future__ import annotations
 
 import time
-from itertools import pairwise
+from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from probes.backends.answers import failed, option_logprobs, too_long
-from probes.backends.llama_native import MICRO_BATCH, Item
-from probes.backends.rendering import common
+from probes.backends.llama_memory import in_pieces
+from probes.backends.llama_native import MICRO_BATCH
+from probes.backends.llama_streams import LEAST, Node, grow
 from probes.cell import Response
 from probes.label_tokens import log_sum_exp
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from probes.backends.llama_native import Context
     from probes.backends.rendering import Prompts
     from probes.cell import Cell
     from probes.label_tokens import LabelTokens
 
-SEGMENTS = 4  # head, stem, listing, suffix; the sequence of each begins with the one before
-WHOLE, FIRST_LABEL = SEGMENTS - 1, SEGMENTS
-LABEL_SEQUENCES = 60
-SEQUENCES = FIRST_LABEL + LABEL_SEQUENCES
+    Tokens = tuple[int, ...]
+    Begin = tuple[Tokens, Tokens]  # where the segments of a prompt's beginning end; its tokens
+
+HALVES = 2  # children are grown in other streams than their parents'
 
 
 def score(
-    context: Context, prompts: Prompts, cells: Sequence[Cell], *, exact: bool
+    prompts: Prompts,
+    cells: Sequence[Cell],
+    open_context: Callable[[int, int], Context],
+    *,
+    most: int,
+    tokens: int,
+    at_once: int,
+    whole: bool,
 ) -> Iterator[Response]:
     """Yield the log-probabilities of each cell's option labels, in the order given.
 
     Args:
-        context: with room for ``SEQUENCES`` sequences, which share their memory.
-        prompts: of the context's model.
+        prompts: of the model.
         cells: to ask.
-        exact: decode each cell whole, in one piece.
+        open_context: makes a memory for tokens in so many streams.
+        most: tokens of a prompt.
+        tokens: that memory may hold in all streams; fewer cells are asked at once when theirs are
+            long.
+        at_once: cells, at most.
+        whole: decode each cell in one piece, sharing nothing.
 
     Raises:
         BackendError: the model gives every option the same probability.
         FloatingPointError: it gives no numbers.
     """
-    segments = _Segments(context)
-    whole = exact or not context.model.shares_prefixes
-    for cell in cells:
-        started = time.perf_counter()
-        tokens = prompts.tokens(cell)
-        if len(tokens) + MICRO_BATCH > context.tokens:
-            yield too_long(cell, len(tokens), context.tokens - MICRO_BATCH)
-            continue
-        labels = prompts.labels(cell, tokens)
-        longest = max(map(len, labels.tails), default=1)
-        if longest - 1 > MICRO_BATCH:
-            yield failed(cell, f"An option has {longest:,} tokens.", len(tokens))
-            continue
-        cuts = (0,) * (SEGMENTS - 1) if whole else prompts.cuts(cell, tokens)
-        last = segments.decode(tokens, cuts)
-        logprobs = _read_labels(context, labels, len(tokens), last)
-        yield Response(
-            cell=cell.id,
+
+    def width(room: int) -> int:
+        fitting = (tokens // room - 1) // HALVES if room else at_once
+        return max(1, min(at_once, len(cells), fitting))
+
+    tree: _Tree | None = None
+    prepared = (_prepared(prompts, cell, most, whole=whole) for cell in cells)
+    try:
+        for room, part in _parts(prepared, width):
+            started = time.perf_counter()
+            asked = [one for one in part if isinstance(one, _Asked)]
+            if asked and (tree is None or tree.room < room):
+                if tree:
+                    tree.close()
+                streams = HALVES * width(room) + 1
+                tree = _Tree(open_context(streams * room, streams), width(room))
+            found = iter(tree.ask(asked) if tree and asked else ())
+            share = (time.perf_counter() - started) / max(len(asked), 1)
+            for one in part:
+                yield one.response(next(found), share) if isinstance(one, _Asked) else one
+    finally:
+        if tree:
+            tree.close()
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A cell on its way through the model.
+
+    Attributes:
+        borders: where its segments end in its tokens; the last is their number.
+    """
+
+    cell: Cell
+    tokens: Tokens
+    borders: Tokens
+    labels: LabelTokens
+
+    @cached_property
+    def room(self) -> int:
+        """Tokens that a stream needs to hold it with each of its labels."""
+        longest = max(map(len, self.labels.tails), default=1)
+        return in_pieces(len(self.tokens) + max(longest, LEAST))
+
+    def begin(self, level: int) -> Begin:
+        """Its first segments, up to one."""
+        return self.borders[: level + 1], self.tokens[: self.borders[level]]
+
+    def response(self, logprobs: tuple[float, ...], seconds: float) -> Response:
+        """What came back from it."""
+        return Response(
+            cell=self.cell.id,
             ending="complete",
             logprobs=logprobs,
-            tokens_in=len(tokens),
-            seconds=time.perf_counter() - started,
+            tokens_in=len(self.tokens),
+            seconds=seconds,
         )
 
 
-class _Segments:
-    """The segments of the cell before, kept as long as the next cell begins with them."""
+def _prepared(prompts: Prompts, cell: Cell, most: int, *, whole: bool) -> _Asked | Response:
+    tokens = prompts.tokens(cell)
+    if len(tokens) > most:
+        return too_long(cell, len(tokens), most)
+    labels = prompts.labels(cell, tokens)
+    longest = max(map(len, labels.tails), default=1)
+    if longest > MICRO_BATCH:
+        return failed(cell, f"An option has {longest:,} tokens.", len(tokens))
+    cuts = () if whole else prompts.cuts(cell, tokens)
+    return _Asked(cell, tuple(tokens), (*cuts, len(tokens)), labels)
 
-    def __init__(self, context: Context) -> None:
+
+def _parts(
+    prepared: Iterable[_Asked | Response], width: Callable[[int], int]
+) -> Iterator[tuple[int, list[_Asked | Response]]]:
+    """Neighbours that are asked together, with the room that each stream has to have by then."""
+    room = 0
+    part: list[_Asked | Response] = []
+    for one in prepared:
+        needed = max(room, one.room) if isinstance(one, _Asked) else room
+        if len(part) >= width(needed):
+            yield room, part
+            part = []
+        part.append(one)
+        room = needed
+    yield room, part
+
+
+class _Tree:
+    """The streams in which cells are asked; the last head stays for the cells that come next."""
+
+    def __init__(self, context: Context, width: int) -> None:
+        self.room = context.room
         self._context = context
-        self._held: list[tuple[int, ...]] = [()] * SEGMENTS
+        self._width = width
+        self._spare = HALVES * width
+        self._held: Begin | None = None
 
-    def decode(self, tokens: list[int], cuts: tuple[int, ...]) -> int:
-        """Decode what is new of a cell.
+    def ask(self, asked: Sequence[_Asked]) -> list[tuple[float, ...]]:
+        """The log-probabilities of the options of some cells, which have as many segments."""
+        levels = len(asked[0].borders)
+        firsts: list[dict[int, float]] = [{} for _ in asked]
+        streams: dict[Begin, int] = {}
+        for level in range(levels):
+            begins = list(dict.fromkeys(one.begin(level) for one in asked))
+            leaf = level == levels - 1
+            read = partial(self._read_firsts, asked, begins, firsts)
+            nodes = [self._node(begin, streams, leaf=leaf) for begin in begins]
+            grown = grow(self._context, nodes, level % HALVES * self._width, read)
+            streams = dict(zip(begins, grown, strict=True))
+            if level == 0 and not leaf:
+                self._hold(begins[-1], grown[-1])
+        rests = self._rests(asked, [streams[one.begin(levels - 1)] for one in asked], levels)
+        return [
+            option_logprobs(one.labels, first, rest, self._context.model.name)
+            for one, first, rest in zip(asked, firsts, rests, strict=True)
+        ]
 
-        Returns:
-            The index of its last token in the last batch, whose logits were read.
-        """
-        borders = (0, *cuts, len(tokens))
-        segments = [tuple(tokens[a:b]) for a, b in pairwise(borders)]
-        fresh = common(segments[:-1], self._held)
-        for level in range(fresh, SEGMENTS):  # all before any is decoded: memory fills from there
-            self._context.forget(level)
-        last = 0
-        for level in range(fresh, SEGMENTS):
-            if borders[level]:
-                self._context.share(level - 1, level)
-            if segments[level]:
-                last = self._context.extend(
-                    segments[level], borders[level], level, read_last=level == WHOLE
+    def close(self) -> None:
+        """Free the memory."""
+        self._context.close()
+
+    def _node(self, begin: Begin, streams: Mapping[Begin, int], *, leaf: bool) -> Node:
+        borders, tokens = begin
+        if begin == self._held:
+            return Node(self._spare, len(tokens), ())
+        start = borders[-2] if len(borders) > 1 else 0
+        parent = streams.get((borders[:-1], tokens[:start]))
+        return Node(parent, start, tokens[start:], read=int(leaf))
+
+    def _hold(self, begin: Begin, stream: int) -> None:
+        if begin != self._held:
+            self._context.forget(self._spare)
+            self._context.share(stream, self._spare)
+            self._held = begin
+
+    def _read_firsts(
+        self,
+        asked: Sequence[_Asked],
+        begins: Sequence[Begin],
+        firsts: list[dict[int, float]],
+        node: int,
+        index: int,
+    ) -> None:
+        """Take the log-probabilities of the first tokens of labels, where a prompt has ended."""
+        row = self._context.logits(index)
+        total = log_sum_exp(row)
+        level = len(begins[node][0]) - 1
+        for one, first in zip(asked, firsts, strict=True):
+            if one.begin(level) == begins[node]:
+                for ways in one.labels.ways:
+                    first |= {way[0]: float(row[way[0]]) - total for way in ways}
+
+    def _rests(
+        self, asked: Sequence[_Asked], leaves: Sequence[int], levels: int
+    ) -> list[list[float]]:
+        """Of each label of several tokens, the log-probability of those after its first."""
+        found: dict[tuple[int, Tokens], float] = {}
+        wanted = [
+            (i, before)
+            for i, one in enumerate(asked)
+            for before in dict.fromkeys(tail[:-1] for tail in one.labels.tails)
+        ]
+        for begin in range(0, len(wanted), self._width):
+            group = wanted[begin : begin + self._width]
+            nodes = [
+                Node(leaves[i], len(asked[i].tokens), before, read=len(before))
+                for i, before in group
+            ]
+            read = partial(self._read_rests, asked, group, found)
+            grow(self._context, nodes, levels % HALVES * self._width, read)
+        return [[found[i, tail] for tail in one.labels.tails] for i, one in enumerate(asked)]
+
+    def _read_rests(
+        self,
+        asked: Sequence[_Asked],
+        group: Sequence[tuple[int, Tokens]],
+        found: dict[tuple[int, Tokens], float],
+        node: int,
+        index: int,
+    ) -> None:
+        i, before = group[node]
+        rows = [self._context.logits(index - k) for k in reversed(range(len(before)))]
+        totals = [log_sum_exp(row) for row in rows]
+        for tail in asked[i].labels.tails:
+            if tail[:-1] == before:
+                found[i, tail] = sum(
+                    float(row[token]) - total
+                    for row, total, token in zip(rows, totals, tail[1:], strict=True)
                 )
-        self._held = segments
-        return last
-
-
-def _read_labels(
-    context: Context, labels: LabelTokens, length: int, last: int
-) -> tuple[float, ...]:
-    row = context.logits(last)
-    total = log_sum_exp(row)
-    first = {way[0]: float(row[way[0]]) - total for ways in labels.ways for way in ways}
-    tails = _read_tails(context, labels.tails, length)
-    return option_logprobs(labels, first, tails, context.model.name)
-
-
-def _read_tails(context: Context, tails: Sequence[tuple[int, ...]], start: int) -> list[float]:
-    """Summed log-probabilities of each sequence's tokens after its first."""
-    sums: list[float] = []
-    for group in _groups(tails):
-        items: list[Item] = []
-        for sequence, tail in enumerate(group, FIRST_LABEL):
-            context.share(WHOLE, sequence)
-            items += [Item(t, start + i, sequence, read=True) for i, t in enumerate(tail[:-1])]
-        context.decode(items)
-        index = 0
-        for sequence, tail in enumerate(group, FIRST_LABEL):
-            total = 0.0
-            for token in tail[1:]:
-                row = context.logits(index)
-                total += float(row[token]) - log_sum_exp(row)
-                index += 1
-            sums.append(total)
-            context.forget(sequence)
-    return sums
-
-
-def _groups(tails: Sequence[tuple[int, ...]]) -> Iterator[list[tuple[int, ...]]]:
-    """Sequences that can be decoded in one micro-batch, in the order given."""
-    group: list[tuple[int, ...]] = []
-    room = MICRO_BATCH
-    for tail in tails:
-        if len(group) == LABEL_SEQUENCES or len(tail) - 1 > room:
-            yield group
-            group, room = [], MICRO_BATCH
-        group.append(tail)
-        room -= len(tail) - 1
-    if group:
-        yield group

@@ -287,21 +287,39 @@ def test_memory_for_answers_is_bounded(
     assert {r.cell: r.text for r in backend.generate(asked, greedy)} == usual
 
 
-@pytest.mark.parametrize(("name", "precision"), [(SMOLLM, "f32"), (GEMMA, "native")])
+@pytest.mark.parametrize(
+    ("name", "precision"),
+    [(SMOLLM, "f32"), (GEMMA, "native"), (SMOLLM, "auto"), (GEMMA, "auto"), (QWEN, "auto")],
+)
 def test_scores_do_not_depend_on_neighbours_to_the_last_bit(
     name: str, precision: WantedPrecision, model: Open, cells: list[Cell]
 ) -> None:
-    """Another order of the plan, a limit, or asking one cell alone changes no bit of a number."""
+    """Another order of the plan, a limit, a long neighbour, or asking one alone changes no bit."""
     backend = model(name, precision)
     asked = some(cells)
     together = {r.cell: r.logprobs for r in backend.score(asked)}
     assert len(together) == len(asked)
+    long = replace(asked[2], stem="A cup of tea. " * 150)  # more than a micro-batch
+    assert len(backend.prompt_tokens(long)) > 512
     shuffled = [asked[i] for i in np.random.default_rng(0).permutation(len(asked))]
-    assert {r.cell: r.logprobs for r in backend.score(shuffled)} == together
+    beside = {r.cell: r.logprobs for r in backend.score([*shuffled[:4], long, *shuffled[4:]])}
+    (apart,) = backend.score([long])
+    assert beside == together | {long.id: apart.logprobs}
     limited = {r.cell: r.logprobs for r in backend.score(asked[3:6])}
     assert limited.items() < together.items()
     (alone,) = backend.score([asked[-1]])
     assert alone.logprobs == together[alone.cell]
+
+
+def test_little_memory_changes_no_bit(
+    model: Open, cells: list[Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory holds one cell at a time, its numbers are those of many at a time."""
+    backend = model(SMOLLM, "auto")
+    asked = [cell for cell in cells if cell.kind in SCORED][:40]
+    usual = list(backend.score(asked))
+    monkeypatch.setattr(backend, "_scoring_context", 1024)
+    assert [r.logprobs for r in backend.score(asked)] == [r.logprobs for r in usual]
 
 
 def test_order_of_answers_is_that_of_the_question(model: Open, cells: list[Cell]) -> None:
@@ -337,7 +355,8 @@ def test_what_is_too_long_is_an_error_and_the_others_go_on(model: Open, cells: l
     responses = list(backend.score(asked))
     assert [r.cell for r in responses] == [cell.id for cell in asked]
     assert [r.ending for r in responses] == ["complete", "error", "error", "complete"]
-    assert "there is room for 3,584" in (responses[1].error or "")
+    room = backend.description.details["context"]
+    assert f"there is room for {room:,}" in (responses[1].error or "")
     assert "An option has 60" in (responses[2].error or "")
     assert [r.logprobs for r in responses[1:3]] == [(), ()]
     alone = list(backend.score([cells[0], cells[1]]))
