@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from prompts.load import Battery
 
 COMMIT_EVERY = 0.5  # seconds: what a kill may cost
-COMMIT_MOST = 512
+COMMIT_MOST = 8192
 NOISE_SAMPLE = 32
 
 

@@ -13,7 +13,8 @@ _OPEN = rf"<\s*(?:{_NAMES})\s*>|◁think▷|\[THINK\]|<\|begin_of_thought\|>"
 _CLOSE = rf"<\s*/\s*(?:{_NAMES})\s*>|◁/think▷|\[/THINK\]|<\|end_of_thought\|>"
 _TAG = re.compile(rf"(?P<open>{_OPEN})|(?P<close>{_CLOSE})", re.IGNORECASE)
 
-_CHANNEL = re.compile(r"(?:<\|start\|>[a-z]*)?<\|channel\|>\s*([a-z]+)[^<]*<\|message\|>")
+# possessive, so that a message that never comes is not searched for from every letter
+_CHANNEL = re.compile(r"(?:<\|start\|>[a-z]*+)?<\|channel\|>\s*+([a-z]++)[^<]*+<\|message\|>")
 _CHANNEL_END = re.compile(r"<\|(?:end|return|call|start)\|>.*", re.DOTALL)
 _BARE_CHANNELS = re.compile(r"analysis(.*?)assistant(?:<\|channel\|>)?final(.*)", re.DOTALL)
 

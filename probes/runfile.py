@@ -11,15 +11,16 @@ import contextlib
 import json
 import sqlite3
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from prompts.errors import RunFileError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from probes.cell import Cell, ModelDescription, Response
+    from probes.cell import Cell, ModelDescription, Option, Response
 
 MAGIC = 0x646F7861  # "doxa", SQLite's application_id
 
@@ -94,6 +95,8 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
             _check_magic(db, path)  # before anything in a file that may be another program's
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
+            db.execute("PRAGMA wal_autocheckpoint = 16000")  # pages: fewer copies of the same ones
+            db.execute("PRAGMA cache_size = -65536")  # KiB
             db.execute("PRAGMA foreign_keys = ON")
             _migrate(db)
         try:
@@ -271,10 +274,11 @@ def add_model(db: sqlite3.Connection, model: ModelDescription) -> None:
 
 
 def add_cells(db: sqlite3.Connection, cells: Iterable[Cell]) -> None:
-    """Keep the cells of a plan."""
+    """Keep the cells of a plan; those that are kept already stay as they are."""
+    kept = {cell for (cell,) in db.execute("SELECT id FROM cells")}
     db.executemany(
         "INSERT OR IGNORE INTO cells VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
+        (
             (
                 cell.id,
                 cell.kind,
@@ -290,12 +294,18 @@ def add_cells(db: sqlite3.Connection, cells: Iterable[Cell]) -> None:
                 cell.forced,
                 cell.order,
                 cell.prompt,
-                json.dumps([asdict(option) for option in cell.options], ensure_ascii=False),
+                _as_json(cell.options),
                 *cell.poles,
             )
             for cell in cells
-        ],
+            if cell.id not in kept
+        ),
     )
+
+
+@lru_cache(maxsize=1024)  # neighbouring cells have the same options
+def _as_json(options: tuple[Option, ...]) -> str:
+    return json.dumps([asdict(option) for option in options], ensure_ascii=False)
 
 
 def answered(db: sqlite3.Connection, weights: str, settings: str) -> set[str]:
@@ -309,22 +319,19 @@ def answered(db: sqlite3.Connection, weights: str, settings: str) -> set[str]:
 
 
 def add_responses(
-    db: sqlite3.Connection, weights: str, settings: str, responses: Iterable[Response]
+    db: sqlite3.Connection, weights: str, settings: str, responses: Sequence[Response]
 ) -> None:
     """Commit responses, each with its probe, in one transaction; an earlier error is replaced."""
+    probes = [(weights, settings, response.cell) for response in responses]
     with transaction(db):
-        for response in responses:
-            key = (weights, settings, response.cell)
-            db.execute(
-                "INSERT OR IGNORE INTO probes (weights, settings, cell) VALUES (?, ?, ?)", key
-            )
-            (probe,) = db.execute(
-                "SELECT id FROM probes WHERE weights = ? AND settings = ? AND cell = ?", key
-            ).fetchone()
-            db.execute(
-                "INSERT OR REPLACE INTO responses VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        db.executemany(
+            "INSERT OR IGNORE INTO probes (weights, settings, cell) VALUES (?, ?, ?)", probes
+        )
+        db.executemany(
+            "INSERT OR REPLACE INTO responses SELECT id, ?, ?, ?, ?, ?, ?, ?, ? FROM probes "
+            "WHERE weights = ? AND settings = ? AND cell = ?",
+            [
                 (
-                    probe,
                     response.ending,
                     json.dumps(response.logprobs),
                     response.text,
@@ -333,8 +340,11 @@ def add_responses(
                     response.tokens_in,
                     response.tokens_out,
                     response.seconds,
-                ),
-            )
+                    *probe,
+                )
+                for response, probe in zip(responses, probes, strict=True)
+            ],
+        )
 
 
 @dataclass(frozen=True)

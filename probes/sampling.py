@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from probes.cell import Cell, Sampling
 
 _RARE = 1e-5  # of the likeliest token's probability: below it a token is seldom in a nucleus
+_BLOCK = 512
 
 
 class Sampler:
@@ -40,7 +41,11 @@ class Sampler:
             raise FloatingPointError("the model's logits are not finite")
         if self._temperature == 0:
             return best
-        weights = np.exp((logits - logits[best]) / np.float32(self._temperature))
+        weights = logits - logits[best]
+        weights /= np.float32(self._temperature)
+        np.exp(weights, out=weights)
+        if self._top_p >= 1:
+            return _at(weights, self._random.random())
         goal = self._top_p * float(weights.sum(dtype=np.float64))
         likely = np.flatnonzero(weights > _RARE)
         if float(weights[likely].sum(dtype=np.float64)) < goal:
@@ -48,5 +53,15 @@ class Sampler:
         likely = likely[np.argsort(-weights[likely], kind="stable")]
         reached = np.cumsum(weights[likely], dtype=np.float64)
         size = min(int(np.searchsorted(reached, goal)) + 1, len(likely))
-        point = self._random.random() * reached[size - 1]
-        return int(likely[np.searchsorted(reached[:size], point, side="right").clip(max=size - 1)])
+        return int(likely[_at(weights[likely[:size]], self._random.random())])
+
+
+def _at(weights: NDArray[np.float32], share: float) -> int:
+    """Where a running sum of weights passes a share of their total; block by block, for speed."""
+    blocks = np.add.reduceat(weights, np.arange(0, len(weights), _BLOCK), dtype=np.float64)
+    reached = np.cumsum(blocks)
+    point = share * reached[-1]
+    block = min(int(np.searchsorted(reached, point, side="right")), len(blocks) - 1)
+    inside = np.cumsum(weights[block * _BLOCK : (block + 1) * _BLOCK], dtype=np.float64)
+    place = int(np.searchsorted(inside, point - reached[block] + blocks[block], side="right"))
+    return block * _BLOCK + min(place, len(inside) - 1)

@@ -12,6 +12,7 @@ from probes.backends.description import describe
 from probes.backends.llama_memory import in_pieces, require_room, tokens_that_fit
 from probes.backends.llama_native import MICRO_BATCH, Context, Model, has_gpu
 from probes.backends.llama_scoring import score
+from probes.backends.llama_streams import LEAST
 from probes.backends.llama_writing import write
 from probes.backends.precision import at_precision, choose
 from probes.backends.rendering import Prompts
@@ -146,7 +147,8 @@ class LlamaCpp:
         longest = max(lengths[cell.id] for cell in fitting) + sampling.max_tokens
         room = in_pieces(longest)
         slots = max(1, min(PARALLEL, len(fitting), self._generating_context // room))
-        context = self._context(slots * room, slots)
+        streams = max(slots, LEAST)
+        context = self._context(streams * room, streams)
         try:
             yield from write(context, self._prompts, fitting, sampling, slots=slots)
         finally:

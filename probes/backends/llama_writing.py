@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from probes.backends.answers import Answer
 from probes.backends.llama_native import Item
+from probes.backends.llama_streams import LEAST, Node, grow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +28,7 @@ def write(
     """Yield the answers as they are finished.
 
     Args:
-        context: with room for ``slots`` sequences of prompt and answer, each in its own memory.
+        context: with a stream for each slot, and at least ``LEAST``.
         prompts: of the context's model.
         cells: to ask; their prompts fit.
         sampling: of every token.
@@ -37,30 +38,63 @@ def write(
         FloatingPointError: the model gives no numbers.
     """
     waiting = list(reversed(cells))
-    writing: dict[int, Answer] = {}
+    writing: list[Answer] = []  # each in the stream of its place: llama.cpp wants them in a row
     while waiting or writing:
         started = time.perf_counter()
-        while waiting and len(writing) < slots:
-            cell = waiting.pop()
-            tokens = prompts.tokens(cell)
-            slot = next(i for i in range(slots) if i not in writing)
-            stop = prompts.stop(cell)
-            answer = Answer(cell, len(tokens), sampling, stop, context.model.text)
-            writing[slot] = answer
-            _take(answer, context, context.extend(tokens, 0, slot, read_last=True))
-        order = [(slot, answer) for slot, answer in writing.items() if not answer.ending]
-        if order:
-            context.decode([Item(a.tokens[-1], a.position, slot, read=True) for slot, a in order])
-        for index, (_, answer) in enumerate(order):
-            _take(answer, context, index)
-        share = (time.perf_counter() - started) / max(len(writing), 1)
-        for answer in writing.values():
+        if waiting and len(writing) < slots:
+            some = [waiting.pop() for _ in range(min(len(waiting), slots - len(writing)))]
+            writing += _begin(context, prompts, some, sampling, len(writing))
+        else:
+            _go_on(context, writing)
+        share = (time.perf_counter() - started) / len(writing)
+        for answer in writing:
             answer.seconds += share
-        for slot in [slot for slot, answer in writing.items() if answer.ending]:
-            context.forget(slot)
-            yield writing.pop(slot).response()
+        for place in reversed(range(len(writing))):
+            if writing[place].ending:
+                yield writing[place].response()
+                _take_out(context, writing, place)
+
+
+def _begin(
+    context: Context, prompts: Prompts, cells: Sequence[Cell], sampling: Sampling, first: int
+) -> list[Answer]:
+    """Answers with their first token, in the order of their streams, which begin at ``first``."""
+    tokens = [tuple(prompts.tokens(cell)) for cell in cells]
+    answers = [
+        Answer(cell, len(prompt), sampling, prompts.stop(cell), context.model.text)
+        for cell, prompt in zip(cells, tokens, strict=True)
+    ]
+    streams = grow(
+        context,
+        [Node(None, 0, prompt, read=1) for prompt in tokens],
+        first,
+        lambda node, index: _take(answers[node], context, index),
+    )
+    return [answers[streams.index(stream)] for stream in sorted(streams)]
+
+
+def _go_on(context: Context, writing: Sequence[Answer]) -> None:
+    """Decode the last token of every answer and draw its next; beside a lone one a dummy."""
+    places = range(len(writing))
+    beside = range(len(writing), LEAST)
+    items = [Item(writing[i].tokens[-1], writing[i].position, i, read=True) for i in places]
+    context.decode([*items, *(Item(items[0].token, 0, i, read=True) for i in beside)])
+    for i in beside:
+        context.forget(i)
+    for i in places:
+        _take(writing[i], context, i)
 
 
 def _take(answer: Answer, context: Context, index: int) -> None:
     token = answer.sampler.draw(context.logits(index))
     answer.take(token, ends=context.model.ends(token))
+
+
+def _take_out(context: Context, writing: list[Answer], place: int) -> None:
+    """Let the last answer take the place of a finished one."""
+    last = writing.pop()
+    context.forget(place)
+    if place < len(writing):
+        context.share(len(writing), place)
+        context.forget(len(writing))
+        writing[place] = last

@@ -33,6 +33,8 @@ class Simulated:
         """Plant the stances; the entry's ``model`` (else its id) is the seed."""
         self._entry = entry
         self._seed = entry.model or entry.id
+        self._stances: dict[str, float] = {}
+        self._noises: dict[str, float] = {}
 
     @property
     def description(self) -> ModelDescription:
@@ -60,7 +62,9 @@ class Simulated:
 
     def stance(self, family: str) -> float:
         """The planted stance of a family, in [-1, 1]."""
-        return float(self._draw(family).uniform(-1, 1))
+        if family not in self._stances:
+            self._stances[family] = float(self._draw(family).uniform(-1, 1))
+        return self._stances[family]
 
     def shown(self, cell: Cell) -> Shown:
         """The prompt itself: nothing is put around it, and there are no tokens."""
@@ -70,8 +74,7 @@ class Simulated:
         """Answer each cell from its family's stance and the noise of its wording."""
         del exact
         for cell in cells:
-            noise = self._draw(cell.item + cell.frame + cell.language).normal(0, WORDING_NOISE)
-            stance = self.stance(cell.family) + noise
+            stance = self.stance(cell.family) + self._noise(cell.item + cell.frame + cell.language)
             weights = [
                 math.exp(-SHARPNESS * (stance - option.value) ** 2)
                 if option.value is not None
@@ -94,6 +97,11 @@ class Simulated:
 
     def close(self) -> None:
         """There is nothing to give back."""
+
+    def _noise(self, wording: str) -> float:
+        if wording not in self._noises:
+            self._noises[wording] = float(self._draw(wording).normal(0, WORDING_NOISE))
+        return self._noises[wording]
 
     def _draw(self, name: str) -> np.random.Generator:
         digest = hashlib.sha256(f"{self._seed}/{name}".encode()).digest()

@@ -387,6 +387,20 @@ def test_same_seed_same_text_other_seed_other_text(model: Open, cells: list[Cell
     assert all(second[cell] != first[cell] for cell in first)
 
 
+@pytest.mark.parametrize("name", [SMOLLM, GEMMA])
+def test_texts_do_not_depend_on_what_else_is_written(
+    name: str, model: Open, cells: list[Cell], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once, two at a time, or one alone: the same draws from the same numbers."""
+    backend = model(name, "auto")
+    asked = [*opened(cells), *opened(cells, language="zh")]
+    together = texts(backend, asked)
+    assert len(together) == len(asked) > 3
+    assert {**texts(backend, asked[-1:])} == {asked[-1].id: together[asked[-1].id]}
+    monkeypatch.setattr(backend, "_generating_context", 512)
+    assert texts(backend, asked[::-1]) == together
+
+
 def test_greedy_answers_have_no_seed(model: Open, cells: list[Cell]) -> None:
     """At temperature 0 the seed changes nothing."""
     backend = model(SMOLLM, "f32")

@@ -40,6 +40,20 @@ def test_draws_have_the_probabilities_of_the_softmax() -> None:
     assert counts == pytest.approx([0.5, 0.3, 0.15, 0.05], abs=0.012)  # 3 standard errors
 
 
+@given(arrays(np.float32, st.integers(1, 2000), elements=st.floats(-5, 5, width=32)))
+def test_without_a_nucleus_a_large_vocabulary_is_drawn_by_its_running_sum(
+    logits: np.ndarray,
+) -> None:
+    """The token at which the running sum of probabilities passes a uniform draw."""
+    sampler = Sampler(Sampling(temperature=1.0, seed=2), CELL)
+    point = Sampler(Sampling(temperature=1.0, seed=2), CELL)._random.random()
+    share = np.exp((logits - logits.max()).astype(np.float64))
+    reached = np.cumsum(share) / share.sum()
+    drawn = sampler.draw(logits)
+    before = reached[drawn - 1] if drawn else 0.0
+    assert before - 1e-5 <= point <= reached[drawn] + 1e-5
+
+
 def test_rare_tokens_can_be_drawn_where_all_are_rare_but_one() -> None:
     """A flat tail holds much probability together: it is not cut off."""
     logits = np.zeros(400_000, np.float32)
