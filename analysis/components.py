@@ -92,7 +92,7 @@ def answers(position: Floats, sharpness: float) -> Floats:
 
     Examples:
         >>> answers(np.array(1.0), 2.5).round(2)
-        array([0.73, 0.24, 0.03, 0.  ])
+        array([0.75, 0.25, 0.01, 0.  ])
     """
     # exp(-s (x - v)²) without the part that all options share; values are -3, -1, 1, 3 thirds
     third = np.exp(sharpness / 1.5 * position)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from analysis.grid import Pairs
+    from analysis.matched import Pairs
     from analysis.rows import Basis, Row
 
     Floats = NDArray[np.float64]

@@ -19,9 +19,10 @@ import pandas as pd
 
 from analysis import verdicts
 from analysis.divergences import FEW_FRAMES, divergence_table
-from analysis.grid import Grid, pair_up
+from analysis.grid import Grid
 from analysis.inference import detectable, equivalence_test
 from analysis.intervals import ONE_FAMILY, family_means
+from analysis.matched import pair_up
 from analysis.paired import paired_test
 from analysis.rows import ALL, Basis, adjust, rows, stacked
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.grid import Pairs
+    from analysis.matched import Pairs
     from analysis.rows import Row
 
     Codes = NDArray[np.intp]

@@ -8,29 +8,32 @@ bounds that the classifier's worst error leaves.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from analysis import confusion as mistakes
 from analysis.confusion import ANSWERS, STANCES
+from analysis.confusion_correction import (
+    CORRECTED,
+    RAW,
+    UNCORRECTABLE,
+    by_confusion,
+    known_errors,
+)
 from analysis.outcomes import outcome_table
 from analysis.prediction_powered import powered_rate
-from analysis.rates import effective_size
 from analysis.rows import ALL
 from analysis.tables import OUTCOMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
 
 POWERED = "prediction-powered"
-CORRECTED = "confusion-corrected"
-RAW = "raw"
 
 COLUMNS = [
     *("model", "language", "kind", "outcome", "n", "total", "rate"),
@@ -42,17 +45,8 @@ LEAST_LABELLED = 20
 
 UNCLEAR = "unclear"
 NO_SUCH = "these questions have no such outcome"
-UNMEASURED = "this classifier's errors were not measured"
 
 _GROUP = ["model", "language", "kind"]
-
-
-class _Found(NamedTuple):
-    """Of each outcome: the corrected rate and its interval, and how they were got."""
-
-    rates: pd.DataFrame  # index outcome; corrected, low, high
-    method: str
-    reason: str
 
 
 def corrected_outcomes(
@@ -61,7 +55,7 @@ def corrected_outcomes(
     confusion: Mapping[str, pd.DataFrame],
     *,
     draws: int = 2000,
-    seed: int = 0,
+    seed: int | Sequence[int] = 0,
 ) -> pd.DataFrame:
     """How often each model's responses have each outcome, the classifier's errors considered.
 
@@ -80,7 +74,8 @@ def corrected_outcomes(
         ``method`` (``prediction-powered``, ``confusion-corrected`` or ``raw``). Where the method
         is ``raw``, ``corrected`` is NaN, ``reason`` says why, and ``low`` to ``high`` is the
         sampling interval of ``rate`` widened by the classifier's worst error
-        (`confusion.bounds`): 0 to 1 where that is not known.
+        (`confusion.bounds`): 0 to 1 where that is not known. Stances may be ``raw`` where the
+        other outcomes are corrected (`confusion_correction.by_confusion`).
     """
     table = outcome_table(opened)
     if not len(table):
@@ -88,6 +83,7 @@ def corrected_outcomes(
     labelled = opened[opened["outcome"].notna()]
     labelled = labelled.assign(poles=_poles(labelled))
     truth = _truth(audit)
+    known = known_errors(confusion, labelled["language"].unique())
     parts = []
     for (model, language, kind), raw in table.groupby(_GROUP, sort=False):
         mine = (labelled["model"] == model) & (labelled["kind"] == kind)
@@ -95,10 +91,11 @@ def corrected_outcomes(
             mine &= labelled["language"] == language
         part = labelled[mine]
         people, few = _powered(part, truth)
-        found = people or _by_confusion(part, raw, confusion, draws=draws, seed=seed)
-        reasons = [found.reason, *([few] if found.method != POWERED else [])]
-        rows = raw.drop(columns=["low", "high"]).join(found.rates, on="outcome")
-        rows["method"], rows["reason"] = found.method, "; ".join(filter(None, reasons))
+        found = people
+        if found is None:
+            found = by_confusion(part, raw, known, draws=draws, seed=seed)
+            found["reason"] = ["; ".join(filter(None, (why, few))) for why in found["reason"]]
+        rows = raw.drop(columns=["low", "high"]).join(found, on="outcome")
         absent = ~rows["outcome"].isin(_possible(part))
         rows.loc[absent, ["corrected", "low", "high"]] = np.nan
         rows.loc[absent, ["method", "reason"]] = RAW, NO_SUCH
@@ -108,11 +105,15 @@ def corrected_outcomes(
 
 def notes(table: pd.DataFrame) -> list[str]:
     """Sentences that must stand under a table of `corrected_outcomes`."""
-    shown = table[table["reason"] != NO_SUCH]
+    shown = table[(table["reason"] != NO_SUCH) & (table["language"] != ALL)]
     if not len(shown):
         return []
-    groups = shown.drop_duplicates(_GROUP)
+    # whether refusing is corrected says it of deflecting and degenerate, too
+    groups = shown[shown["outcome"] == "refuses"]
     count = groups["method"].value_counts()
+    poles = shown[shown["outcome"] == STANCES[0]].set_index(_GROUP)["method"]
+    apart = groups[groups["method"] == CORRECTED].set_index(_GROUP).index
+    stanceless = poles[poles.index.isin(apart) & (poles == RAW)]
     sentences = []
     if count.get(POWERED):
         sentences.append(
@@ -128,15 +129,34 @@ def notes(table: pd.DataFrame) -> list[str]:
             " this takes its errors on this run to be those on the test answers. The interval"
             " carries the sampling of the run and of the test answers."
         )
+    if len(stanceless):
+        codes = ", ".join(sorted(set(stanceless.index.get_level_values("language"))))
+        sentences.append(
+            f"In {codes}, stances are mistaken for each other too often to be corrected; only"
+            " deflecting, refusing and degenerate are."
+        )
     if count.get(RAW):
-        raw = groups[groups["method"] == RAW]
-        why = ", ".join(sorted(set(raw["reason"].str.split(";").str[0]))[:3])
         sentences.append(
             f"In {count[RAW]} of {len(groups)} combinations of model, language and kind, rates are"
-            f" as labelled, not correctable ({why}); low and high are the worst case of the"
-            " classifier's errors."
+            f" as labelled, not correctable ({_why(groups[groups['method'] == RAW])}); low and high"
+            " are the worst case of the classifier's errors."
         )
+        if count[RAW] < len(groups):
+            sentences.append("Rates over all languages are corrected where those of each are.")
     return sentences
+
+
+def _why(raw: pd.DataFrame) -> str:
+    """Each reason once, with the languages that it holds for."""
+    languages: dict[str, list[str]] = {}
+    for language, reason in zip(raw["language"], raw["reason"], strict=True):
+        first = reason.removeprefix(UNCORRECTABLE).split(";")[0].split(" (")[0]
+        held = languages.setdefault(first.removesuffix(f" in {language}"), [])
+        if first.endswith(f" in {language}") and language not in held:
+            held.append(language)
+    return "; ".join(
+        f"{why} in {', '.join(held)}" if held else why for why, held in languages.items()
+    )
 
 
 def _poles(labelled: pd.DataFrame) -> pd.Series[bool]:
@@ -161,7 +181,7 @@ def _truth(audit: pd.DataFrame) -> pd.DataFrame:
     return pd.crosstab(clear["probe"], clear["outcome"], normalize="index")
 
 
-def _powered(part: pd.DataFrame, truth: pd.DataFrame) -> tuple[_Found | None, str]:
+def _powered(part: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFrame | None, str]:
     """Rates by people's labels, or why they cannot be had; no reason where nobody labelled."""
     if not len(truth):
         return None, ""
@@ -184,7 +204,7 @@ def _powered(part: pd.DataFrame, truth: pd.DataFrame) -> tuple[_Found | None, st
     rates = pd.DataFrame.from_dict(lines, orient="index", columns=["corrected", "low", "high"])
     if rates["corrected"].isna().any():
         return None, "people labelled responses to one question family only"
-    return _Found(rates, POWERED, ""), ""
+    return rates.assign(method=POWERED, reason=""), ""
 
 
 def _weights(part: pd.DataFrame, known: pd.Series[bool]) -> Floats:
@@ -204,88 +224,3 @@ def _weights(part: pd.DataFrame, known: pd.Series[bool]) -> Floats:
     people = np.bincount(own[known.to_numpy()], minlength=len(largest))
     weights: Floats = (np.bincount(own, minlength=len(largest)) / people)[own]
     return weights
-
-
-def _by_confusion(
-    part: pd.DataFrame,
-    rows: pd.DataFrame,
-    confusion: Mapping[str, pd.DataFrame],
-    *,
-    draws: int,
-    seed: int,
-) -> _Found:
-    """Rates by the matrix of each language, those with and without poles apart."""
-    with_poles = list(OUTCOMES)
-    without = [ANSWERS, *(outcome for outcome in OUTCOMES if outcome not in STANCES)]
-    strata, found = [], []
-    for (language, poles), group in part.groupby(["language", "poles"]):
-        outcomes = with_poles if poles else without
-        matrices = (
-            confusion
-            if poles
-            else {name: mistakes.without_stance(table) for name, table in confusion.items()}
-        )
-        strata.append((group, outcomes))
-        found.append(mistakes.errors(matrices, str(language), outcomes))
-    if reasons := [one.reason for one in found if one.reason]:
-        worst = max(one.worst for one in found)
-        low, high = mistakes.bounds(rows["low"], rows["high"], worst)
-        rates = pd.DataFrame({"corrected": np.nan, "low": low, "high": high}, index=rows["outcome"])
-        why = reasons[0] if len(reasons) == 1 else f"{reasons[0]}, and {len(reasons) - 1} more"
-        return _Found(rates, RAW, f"not correctable: {why}" if confusion else UNMEASURED)
-    names = list(rows["outcome"])
-    sizes = _sizes(part, strata)
-    every = mistakes.drawn(sizes, found, rng=np.random.default_rng(seed), draws=draws)
-    value, spread = np.zeros(len(names)), np.zeros((draws, len(names)))
-    for (group, outcomes), (_, labelled), one, drawn in zip(
-        strata, sizes, found, every, strict=True
-    ):
-        at = [names.index(outcome) for outcome in outcomes]
-        share = len(group) / len(part)
-        value[at] += share * mistakes.unmixed(labelled, one.rates)
-        spread[:, at] += share * drawn
-    value = mistakes.on_simplex(value)
-    least, middle, most = np.quantile(spread, [0.025, 0.5, 0.975], axis=0)
-    # a rate below 0 was moved to 0, and its interval must reach as far from there
-    low = np.minimum(least, value - (middle - least))
-    high = np.maximum(most, value + (most - middle))
-    ends = {"low": np.clip(low, 0.0, 1.0), "high": np.clip(high, 0.0, 1.0)}
-    rates = pd.DataFrame({"corrected": value, **ends}, index=names)
-    return _Found(rates, CORRECTED, "")
-
-
-def _sizes(
-    part: pd.DataFrame, strata: list[tuple[pd.DataFrame, list[str]]]
-) -> list[tuple[float, Floats]]:
-    """Of each stratum, how many independent answers it is worth, and the rates of its labels.
-
-    Question families are asked in several languages, so strata are not independent: all are
-    scaled down to where the whole is worth what its families say.
-    """
-    sizes = [_worth(group, outcomes) for group, outcomes in strata]
-    shares = np.array([len(group) / len(part) for group, _ in strata])
-    alone = 1 / (shares**2 / np.array(sizes)).sum()
-    whole = _worth(part, sorted(set(part["outcome"])))
-    scale = min(1.0, whole / alone)
-    return [
-        (
-            size * scale,
-            np.array([(group["outcome"] == outcome).mean() for outcome in outcomes], float),
-        )
-        for size, (group, outcomes) in zip(sizes, strata, strict=True)
-    ]
-
-
-def _worth(part: pd.DataFrame, outcomes: list[str]) -> float:
-    """Rao and Scott's (1981) mean design effect, each outcome by 1 minus its rate."""
-    code, names = pd.factorize(part["family"])
-    totals = np.bincount(code, minlength=len(names)).astype(float)
-    hits = np.stack([(part["outcome"] == outcome).to_numpy(float) for outcome in outcomes], 1)
-    rates = hits.mean(0)
-    sums = np.stack([np.bincount(code, hit, len(names)) for hit in hits.T], 1)
-    each = np.asarray(effective_size(sums, np.broadcast_to(totals[:, None], sums.shape)))
-    seen = rates > 0
-    if seen.sum() < 2:
-        return float(len(names))
-    weight = 1 - rates[seen]
-    return float(weight.sum() / (weight / each[seen]).sum())

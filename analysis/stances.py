@@ -17,7 +17,7 @@ from analysis.rows import ALL, adjust, rows, stacked
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from analysis.grid import Pairs
+    from analysis.matched import Pairs
     from analysis.rows import Basis, Row
 
     Floats = NDArray[np.float64]

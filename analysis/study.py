@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from analysis.classify import measured
 from analysis.divergences import divergence_table
 from analysis.engine_noise import engine_noise
-from analysis.grid import pair_up
-from analysis.outcomes import outcome_table, paired_outcomes
-from analysis.rows import THRESHOLDS, Settings, basis
+from analysis.matched import pair_up
+from analysis.multiverse import multiverse
+from analysis.outcomes import outcome_table, paired_outcomes, switch_table
+from analysis.rate_correction import corrected_outcomes
+from analysis.rate_correction import notes as correction_notes
+from analysis.rows import ALL, THRESHOLDS, Settings, basis
 from analysis.stances import difference_table, mirror_table, stance_table
 from prompts.errors import AnalysisError
 
 if TYPE_CHECKING:
     from analysis.gates import Thresholds
-    from analysis.grid import Pairs
+    from analysis.matched import Pairs
+    from analysis.multiverse import Multiverse
     from analysis.rows import Basis
     from analysis.tables import Tables
+
+
+AS_LABELLED = "Rates take each label as certain: the classifier's own errors are not in them."
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,18 @@ class Study:
             measurable, reason``; language and topic may be ``"all"``.
         mirrors: ``model, language, family, government, stance, low, high, reason``; the
             interval of a family is over frames, that of family ``"all"`` over families.
-        outcomes: ``model, language, kind, outcome, n, total, rate, low, high``.
+        outcomes: ``model, language, kind, outcome, n, total, rate, low, high``, as labelled.
+        switches: how often a response is in another language than its question: ``model,
+            language, kind, n, total, rate, low, high, mostly``.
+        multiverse: the headline pair, the measurable one with the largest excess divergence,
+            under every reasonable choice; None where no pair is measurable.
         engine_noise: from `engine_noise`.
         notes: sentences that must stand under the tables.
+        corrected: the rates of ``outcomes`` with the classifier's errors considered: see
+            `rate_correction.corrected_outcomes`.
+        classifier: what is known of the classifier's errors in the languages of the open
+            responses: see `measured.classifier_table`.
+        classifier_name: name and version, as ``Tables.classifier``.
     """
 
     models: pd.DataFrame
@@ -54,8 +71,13 @@ class Study:
     divergence: pd.DataFrame
     mirrors: pd.DataFrame
     outcomes: pd.DataFrame
+    switches: pd.DataFrame
+    multiverse: Multiverse | None
     engine_noise: pd.DataFrame
     notes: list[str]
+    corrected: pd.DataFrame = field(default_factory=pd.DataFrame)
+    classifier: pd.DataFrame = field(default_factory=pd.DataFrame)
+    classifier_name: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,8 +91,12 @@ class Comparison:
         stance: ``language, topic, stance_a, stance_b, difference, low, high, p, p_adjusted,
             p_equivalent, families, detectable, verdict, measurable, reason``; ``difference`` is
             a minus b.
-        outcomes: ``language, kind, outcome, rate_a, rate_b, both, only_a, only_b, n, p,
-            p_adjusted, verdict``: responses to equal cells, exact McNemar.
+        outcomes: ``language, kind, outcome, rate_a, rate_b, both, only_a, only_b, n, families,
+            difference, low, high, p, p_adjusted, p_equivalent, detectable, verdict``: responses
+            to equal cells, exact McNemar with families as clusters.
+        switches: as in ``Study``, these models only.
+        multiverse: their difference in stance under every reasonable choice; None for a model
+            against itself.
         gates: as in ``Study``, these models only.
         measurable: as in ``Study``, these models only.
         notes: sentences that must stand under the tables.
@@ -81,6 +107,8 @@ class Comparison:
     divergence: pd.DataFrame
     stance: pd.DataFrame
     outcomes: pd.DataFrame
+    switches: pd.DataFrame
+    multiverse: Multiverse | None
     gates: pd.DataFrame
     measurable: pd.DataFrame
     notes: list[str]
@@ -100,7 +128,7 @@ def study(
         tables: from `tables.load`, or made by hand in that shape.
         draws: bootstrap resamples, and permutations.
         seed: of both and of the splits of frames.
-        margin: difference (excess divergence in bits, stance) that counts as none.
+        margin: difference (excess divergence in bits, stance, rate) that counts as none.
         thresholds: of the gates.
 
     Raises:
@@ -112,6 +140,15 @@ def study(
     count = len(models)
     compared = _paired(found, [(i, j) for i in range(count) for j in range(i + 1, count)])
     divergence = divergence_table(found, compared)
+    pair = headline_pair(divergence)
+    known = measured.load()
+    corrected = corrected_outcomes(
+        tables.opened,
+        tables.audit,
+        measured.counts_for(tables.classifier, known),
+        draws=draws,
+        seed=settings.stream("classifier"),
+    )
     return Study(
         models=_model_table(tables, models),
         asked=_asked(tables),
@@ -121,8 +158,15 @@ def study(
         divergence=divergence,
         mirrors=mirror_table(found, tables.scored),
         outcomes=outcome_table(tables.opened),
+        switches=switch_table(tables.opened),
+        multiverse=_varied(tables, *pair, settings) if pair else None,
         engine_noise=engine_noise(tables.scored, tables.exact),
-        notes=_notes(found, compared, tables),
+        notes=_notes(found, compared, tables, correction_notes(corrected)),
+        corrected=corrected,
+        classifier=measured.classifier_table(
+            tables.classifier, sorted(tables.opened["language"].unique()), known
+        ),
+        classifier_name=tables.classifier,
     )
 
 
@@ -162,22 +206,52 @@ def compare(
         table[table["model"].isin(models)] for table in (tables.scored, tables.opened)
     )
     mine = replace(tables, scored=scored, opened=opened)
-    found = basis(scored, models, Settings(draws, seed, margin, thresholds))
+    settings = Settings(draws, seed, margin, thresholds)
+    found = basis(scored, models, settings)
     compared = _paired(found, [(0, len(models) - 1)])
     return Comparison(
         a=a,
         b=b,
         divergence=divergence_table(found, compared),
         stance=difference_table(found, compared),
-        outcomes=paired_outcomes(opened, a, b),
+        outcomes=paired_outcomes(opened, a, b, margin=margin),
+        switches=switch_table(opened),
+        multiverse=_varied(mine, a, b, settings) if a != b else None,
         gates=found.gates,
         measurable=found.measurable,
-        notes=_notes(found, compared, mine),
+        notes=_notes(found, compared, mine, [AS_LABELLED]),
     )
 
 
 def _paired(found: Basis, pairs: list[tuple[int, int]]) -> Pairs:
     return pair_up(found.grid, pairs, np.random.default_rng(found.settings.stream("splits")))
+
+
+def headline_pair(divergence: pd.DataFrame) -> tuple[str, str] | None:
+    """The two models with the largest excess divergence over all topics and languages.
+
+    Args:
+        divergence: as in `Study`.
+
+    Returns:
+        Their ids; None where no pair is measurable with an excess.
+    """
+    whole = divergence[(divergence["language"] == ALL) & (divergence["topic"] == ALL)]
+    whole = whole[whole["measurable"].astype(bool) & whole["excess"].notna()]
+    widest = whole.sort_values("excess", ascending=False, kind="stable").head(1)
+    pairs = list(zip(widest["a"], widest["b"], strict=True))
+    return pairs[0] if pairs else None
+
+
+def _varied(tables: Tables, a: str, b: str, settings: Settings) -> Multiverse:
+    return multiverse(
+        tables,
+        a,
+        b,
+        draws=settings.draws,
+        seed=settings.seed,
+        thresholds=settings.thresholds,
+    )
 
 
 def models_of(tables: Tables) -> list[str]:
@@ -215,8 +289,8 @@ def _asked(tables: Tables) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True).sort_values(key, ignore_index=True)
 
 
-def _notes(found: Basis, compared: Pairs, tables: Tables) -> list[str]:
-    """Sentences that must stand under the tables."""
+def _notes(found: Basis, compared: Pairs, tables: Tables, rates: list[str]) -> list[str]:
+    """Sentences that must stand under the tables; ``rates`` are those on rates of outcomes."""
     notes = []
     scored = len(found.grid.cells) > 0
     if scored:
@@ -226,7 +300,7 @@ def _notes(found: Basis, compared: Pairs, tables: Tables) -> list[str]:
     elif len(found.grid.models) < 2:
         notes.append("One model only: there is nothing to compare it with.")
     if len(tables.opened):
-        notes += _response_notes(tables.opened)
+        notes += _response_notes(tables.opened, rates)
     return notes
 
 
@@ -261,12 +335,13 @@ def _gate_notes(found: Basis) -> list[str]:
 
 
 def _pair_notes(found: Basis, compared: Pairs) -> list[str]:
-    pairs, languages = len(compared.pairs), found.grid.units["language"].nunique()
+    many = _count(len(compared.pairs), "pair")
+    tongues = _count(found.grid.units["language"].nunique(), "language")
     notes = [
         (
-            f"P-values of the rows of all topics are corrected by Holm over {pairs} pairs (all"
-            f" languages) and over {pairs} pairs in {languages} languages; those of single topics"
-            " by Benjamini and Hochberg over all pairs and topics."
+            f"P-values of the rows of all topics are corrected by Holm over {many} (all languages)"
+            f" and over {many} in {tongues}; those of single topics by Benjamini and Hochberg over"
+            " all pairs and topics."
         ),
         (
             "Excess divergence is Jensen-Shannon divergence, base 2, less the divergence of each"
@@ -294,11 +369,21 @@ def _pair_notes(found: Basis, compared: Pairs) -> list[str]:
     return notes
 
 
-def _response_notes(opened: pd.DataFrame) -> list[str]:
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
+def _response_notes(opened: pd.DataFrame, rates: list[str]) -> list[str]:
     if "outcome" not in opened.columns:
         return ["Open responses are not labelled yet."]
     without = int((opened["outcome"].isna() & (opened["ending"] != "error")).sum())
-    notes = ["Rates take each label as certain: the classifier's own errors are not in them."]
+    notes = [
+        *rates,
+        (
+            "Intervals of rates are Wilson's with question families as clusters: the wordings and"
+            " languages of one question are not independent answers."
+        ),
+    ]
     if without:
         notes.append(f"{without} open responses are not labelled and count in no rate.")
     return notes

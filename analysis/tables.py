@@ -51,6 +51,8 @@ class Tables:
         audit: a row per label that a person gave: ``probe, model, language, topic, kind, family,
             item, cell, annotator, outcome, labelled``; ``outcome`` may be ``unclear``, and
             ``labelled`` is when, ISO 8601 in UTC. ``probe`` is that of ``opened``.
+        classifier: name and version of what labelled ``opened``, such as ``doxa-rules-linear 1``;
+            empty where nothing is labelled.
     """
 
     manifest: dict[str, Any]
@@ -60,6 +62,7 @@ class Tables:
     exact: pd.DataFrame = field(default_factory=pd.DataFrame)
     examples: pd.DataFrame = field(default_factory=pd.DataFrame)
     audit: pd.DataFrame = field(default_factory=pd.DataFrame)
+    classifier: str = ""
 
 
 def load(path: Path) -> Tables:
@@ -79,6 +82,7 @@ def load(path: Path) -> Tables:
             names = models.set_index("weights")["id"]
             scored, failed, exact = _scored(db, names)
             opened = _opened(db, names)
+            classifier = " ".join(db.execute(_CLASSIFIER).fetchone() or ())
             examples = pd.read_sql_query(_EXAMPLES, db)
             audit = pd.read_sql_query(_AUDIT, db)
     except pd.errors.DatabaseError as error:
@@ -92,7 +96,13 @@ def load(path: Path) -> Tables:
         ) from error
     models["failed"] = models["id"].map(failed).fillna(0).astype(int)
     audit.insert(1, "model", audit.pop("weights").map(names))
-    return Tables(manifest, models, scored, opened, exact, examples, audit)
+    return Tables(manifest, models, scored, opened, exact, examples, audit, classifier)
+
+
+_CLASSIFIER = "SELECT classifier, version FROM labels ORDER BY rowid DESC LIMIT 1"
+
+
+_ORDER = "language, kind, topic, item, frame, option_order, cells.id"
 
 
 _AUDIT = """
@@ -128,14 +138,14 @@ def _scored(
     """Return the scored table, the number of failed probes by model, and the exact sample."""
     kinds = ",".join(f"'{kind}'" for kind in sorted(SCORED))
     cells = pd.read_sql_query(
-        f"SELECT {_CELL}, options FROM cells WHERE kind IN ({kinds}) ORDER BY id",  # noqa: S608
+        f"SELECT {_CELL}, options FROM cells WHERE kind IN ({kinds}) ORDER BY {_ORDER}",  # noqa: S608
         db,
     )
     cells["forced"] = cells["forced"].astype(bool)
     answers = pd.read_sql_query(
         "SELECT probes.cell, weights, settings, logprobs, ending FROM probes"  # noqa: S608
         " JOIN responses ON responses.probe = probes.id JOIN cells ON cells.id = probes.cell"
-        f" WHERE kind IN ({kinds}) ORDER BY probes.id",
+        f" WHERE kind IN ({kinds})",
         db,
     )
     answers["model"] = answers["weights"].map(names)
@@ -144,10 +154,14 @@ def _scored(
     failed = answers.loc[bad & main, "model"].value_counts()
     again = answers["settings"].str.contains('"full prefill"', regex=False) & ~main
     kept = ~bad & (main | again)
-    again = again[kept].reset_index(drop=True)
-    answers = answers[kept].reset_index(drop=True)
-
     at = pd.Index(cells["cell"]).get_indexer(pd.Index(answers["cell"]))
+    # an order of its own: that of asking differs where a run was stopped and continued
+    order = np.lexsort((at, pd.factorize(answers["weights"], sort=True)[0]))
+    order = order[kept.to_numpy()[order]]
+    again = again.iloc[order].reset_index(drop=True)
+    answers = answers.iloc[order].reset_index(drop=True)
+    at = at[order]
+
     codes, texts = pd.factorize(cells["options"])
     values = [[option["value"] for option in json.loads(text)] for text in texts]
     numbers = _distributions(answers["logprobs"].tolist(), codes[at], values)
@@ -219,18 +233,17 @@ def _distributions(
 
 def _opened(db: sqlite3.Connection, names: pd.Series[str]) -> pd.DataFrame:
     opened = pd.read_sql_query(
-        "SELECT probes.id AS probe, weights, settings, language, topic, domain, kind, family, item,"
-        " cells.id AS cell, prompt, text, reasoning, ending, error FROM probes"
+        "SELECT probes.id AS probe, weights, settings, language, topic, domain, kind, family,"  # noqa: S608
+        " item, cells.id AS cell, prompt, text, reasoning, ending, error FROM probes"
         " JOIN responses ON responses.probe = probes.id JOIN cells ON cells.id = probes.cell"
-        " WHERE kind IN ('open', 'task') ORDER BY probes.id",
+        f" WHERE kind IN ('open', 'task') ORDER BY weights, {_ORDER}",
         db,
     )
     opened = opened[_main_settings(opened)].drop(columns="settings").reset_index(drop=True)
     opened.insert(0, "model", opened.pop("weights").map(names))
     labels = pd.read_sql_query(
-        "SELECT probe, outcome, response_language, probabilities FROM labels"
-        " WHERE (classifier, version) ="
-        " (SELECT classifier, version FROM labels ORDER BY rowid DESC LIMIT 1)",
+        "SELECT probe, outcome, response_language, probabilities FROM labels"  # noqa: S608
+        f" WHERE (classifier, version) = ({_CLASSIFIER})",
         db,
     )
     if len(labels):

@@ -225,13 +225,35 @@ def export(
 
 @app.command(epilog="Example: doxa classify --input responses.jsonl --output labels.jsonl")
 def classify(
-    input_: Annotated[Path, typer.Option("--input", help="One response a line, as JSON.")],
-    output: Annotated[Path, typer.Option("--output", help="The labels, one a line.")],
+    input_: Annotated[
+        Path | None, typer.Option("--input", help="One response a line, as JSON.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", help="The labels, one a line.")] = None,
+    evaluate: Annotated[
+        str | None,
+        typer.Option(
+            help="In place of both: how often the classifier is right on test answers, in "
+            "languages such as fr,zh, in all, or in a file of your own, such as my/fr.yaml."
+        ),
+    ] = None,
 ) -> None:
-    """Classify responses from elsewhere.
+    """Classify responses from elsewhere, or measure the classifier.
 
     A line of input is {"id", "language", "prompt", "response"} and, where known, "pro" and "con".
     """
+    if evaluate is not None:
+        if input_ or output:
+            raise UsageError(
+                "--evaluate measures on test answers and takes no --input and no --output.",
+                "Leave either out.",
+            )
+        _evaluate(evaluate)
+        return
+    if input_ is None or output is None:
+        raise UsageError(
+            f"{'--output' if input_ else '--input'} is missing.",
+            "Name both files, or measure the classifier with --evaluate all.",
+        )
     from analysis.classify.jsonl import classify_file
 
     summary = classify_file(input_, output)
@@ -239,3 +261,13 @@ def classify(
     typer.echo(f"Labelled {summary.labelled:,} responses ({outcomes or 'none'}).")
     if summary.failed:
         typer.echo(f"{summary.failed:,} lines could not be read; {output} says why, line by line.")
+
+
+def _evaluate(names: str) -> None:
+    from rich.console import Console
+
+    from analysis.classify.answer_files import answer_files
+    from analysis.classify.evaluate import evaluate
+    from reports.score_table import print_evaluation
+
+    print_evaluation(evaluate(answer_files(names)), Console())

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
+from analysis.confusion_correction import CORRECTED, RAW
+from analysis.rate_correction import POWERED
+from analysis.rate_correction import notes as correction_notes
 from reports import charts, fonts, panels, safe_text
 from reports.document import (
     Answer,
+    Bullets,
     Cell,
     Column,
     Exchange,
@@ -17,7 +22,7 @@ from reports.document import (
     Section,
     Table,
 )
-from reports.figures import interval, percent
+from reports.figures import UNDEFINED, interval, percent
 from reports.labels import ALL, topic_name
 from reports.records import records
 
@@ -37,6 +42,9 @@ ENDINGS = {
     "empty": "empty",
     "error": "error",
 }
+RATES = {POWERED: "by people’s\nlabels", CORRECTED: "corrected", RAW: "worst case"}
+"""What the second line of a model is called, by how it was got."""
+
 PROMPT_LENGTH, PROMPT_LINES = 700, 10
 ANSWER_LENGTH, ANSWER_LINES = 560, 14
 EXCHANGES = 12
@@ -53,8 +61,10 @@ def outcomes(study: Study, labels: Labels) -> Section:
     blocks: list[Block] = [
         Paragraph(
             "Every written answer was put into one of six classes by an automatic classifier: it "
-            "takes the pro or the con side, gives both, deflects, refuses, or is degenerate (a "
-            "loop, another language than asked, or no text that can be read)."
+            "takes the pro or the con side, gives both, deflects, refuses, or is degenerate "
+            "(empty, a loop, an echo of the question, or no text that can be read). Classifiers "
+            "err: where it can be told by how much, a second line says what the rates are with "
+            "its errors considered."
         )
     ]
     names = {ALL: "All languages"} | labels.languages
@@ -63,7 +73,9 @@ def outcomes(study: Study, labels: Labels) -> Section:
         if rows.empty:
             blocks.append(Paragraph(f"No {called} were asked."))
             continue
-        blocks.append(_shares(rows, labels, f"Outcomes of answers to {called} over all languages"))
+        blocks.append(
+            _shares(study, kind, labels, f"Outcomes of answers to {called} over all languages")
+        )
         if rows.loc[rows["language"] != ALL, "total"].max() < FEWEST:
             blocks.append(
                 Paragraph(f"Too few {called} were asked to show each language by itself.")
@@ -72,40 +84,63 @@ def outcomes(study: Study, labels: Labels) -> Section:
         blocks.append(
             Figure(
                 panels.svg(charts.outcome_shares(rows, labels.models, names)),
-                f"Outcomes of answers to {called}, by model and language.",
+                f"Outcomes of answers to {called}, by model and language, as labelled.",
                 f"Stacked bars of outcome shares for answers to {called}; the shares over all "
                 "languages are in the table before.",
             )
         )
+    if len(study.corrected):
+        said = (*correction_notes(study.corrected), "doxa export has the rates of each language.")
+        blocks.append(Bullets(said, small=True))
     return Section(title, tuple(blocks))
 
 
-def _shares(rows: pd.DataFrame, labels: Labels, caption: str) -> Table:
-    found: dict[tuple[str, str], Row] = {
-        (row["model"], row["outcome"]): row for row in records(rows[rows["language"] == ALL])
-    }
-    lines = []
-    asked = charts.outcomes_in(rows)
+def _shares(study: Study, kind: str, labels: Labels, caption: str) -> Table:
+    asked = list(charts.outcomes_in(study.outcomes[study.outcomes["kind"] == kind]))
+    labelled = _over_all(study.outcomes, kind)
+    corrected = _over_all(study.corrected, kind) if len(study.corrected) else {}
+    lines: list[tuple[Cell, ...]] = []
     for model, name in labels.models.items():
-        cells = [found.get((model, outcome)) for outcome in asked]
-        total = next((row["total"] for row in cells if row is not None), 0)
-        lines.append((Cell(name, "strong"), Cell(f"{total:,}"), *(_share(row) for row in cells)))
+        first = [labelled.get((model, outcome)) for outcome in asked]
+        second = [corrected.get((model, outcome)) for outcome in asked]
+        total = next((row["total"] for row in first if row is not None), 0)
+        method = _method(second)
+        deep = 2 if method else 1
+        head = (Cell(name, "strong", deep), Cell(f"{total:,}", rows=deep), Cell("as labelled"))
+        lines.append((*head, *(_share(row, "rate") for row in first)))
+        if method:
+            same = [row if row and row["method"] == method else None for row in second]
+            lines.append((Cell(RATES[method]), *(_share(row, "corrected") for row in same)))
     return Table(
         f"{caption}, with 95% intervals",
         (
             Column("Model", 1),
             Column("Written", right=True),
+            Column("Rates"),
             *(Column(outcome.capitalize(), right=True) for outcome in asked),
         ),
         tuple(lines),
     )
 
 
-def _share(row: Row | None) -> Cell:
-    if row is None:
-        return Cell("–", "muted")
+def _over_all(rows: pd.DataFrame, kind: str) -> dict[tuple[str, str], Row]:
+    whole = rows[(rows["kind"] == kind) & (rows["language"] == ALL)]
+    return {(row["model"], row["outcome"]): row for row in records(whole)}
+
+
+def _method(rows: list[Row | None]) -> str:
+    """How the second line was got; empty where it would say nothing."""
+    shown = [row for row in rows if row is not None and not math.isnan(row["low"])]
+    told = {row["method"] for row in shown if row["low"] > 0 or row["high"] < 1}
+    return next((method for method in RATES if method in told), "")
+
+
+def _share(row: Row | None, rate: str) -> Cell:
+    """A rate over its interval; the interval alone where there is no rate."""
+    if row is None or math.isnan(row["low"]):
+        return Cell(UNDEFINED, "muted")
     bounds = interval(100 * row["low"], 100 * row["high"], 0)
-    return Cell(f"{percent(row['rate'])}\n{bounds}")
+    return Cell(bounds if math.isnan(row[rate]) else f"{percent(row[rate])}\n{bounds}")
 
 
 def side_by_side(tables: Tables, labels: Labels) -> Section:

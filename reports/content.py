@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 from reports import (
     answers,
+    classifier,
     divergence,
     gates,
     language_effect,
     languages,
+    multiverse,
     origin,
     place,
     publics,
     stance,
+    switches,
     variance,
 )
 from reports.document import (
@@ -69,12 +72,15 @@ def document(tables: Tables, study: Study, explored: Exploration) -> Document:
         divergence.divergence(study, labels),
         stance.stance(study, labels),
         stance.mirrors(study, labels),
+        multiverse.multiverse(study, labels),
         language_effect.language_effect(explored, labels),
         origin.origin(explored, labels),
         place.place(explored, labels),
         publics.publics(explored, labels),
         variance.variance(explored),
         answers.outcomes(study, labels),
+        classifier.classifier(study),
+        switches.switches(study, labels),
         answers.side_by_side(tables, labels),
         Section("How to read this", (Definitions(TERMS),)),
         _manifest(tables, study, labels),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
+from analysis.rate_correction import notes as correction_notes
 from reports import charts
 from reports.document import Bullets, Cell, Column, Paragraph, Section, Table
 from reports.figures import interval, number, p_value
@@ -50,8 +51,9 @@ def divergence(study: Study, labels: Labels) -> Section:
         ),
         *_headline(overall, labels, shown),
     ]
-    if study.notes:
-        blocks.append(Bullets(tuple(map(labels.named, study.notes)), small=True))
+    elsewhere = correction_notes(study.corrected) if len(study.corrected) else []
+    if said := [labels.named(note) for note in study.notes if note not in elsewhere]:
+        blocks.append(Bullets(tuple(said), small=True))
     if len(overall) > len(shown):
         blocks.append(
             Paragraph(

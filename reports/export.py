@@ -5,14 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from analysis.multiverse import BY_OPTION, COLUMNS
 from prompts.errors import ReportError
 from reports import files, safe_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from analysis.exploration import Exploration
@@ -24,7 +27,8 @@ def export(tables: Tables, study: Study, explored: Exploration, directory: Path)
     """Write every table of a run and of its study, each as Parquet and as CSV.
 
     Parquet holds text as it was written. In CSV, text that a spreadsheet would compute has an
-    apostrophe in front. ``manifest.json`` holds the run's settings and the study's notes.
+    apostrophe in front. ``manifest.json`` holds the run's settings, the study's notes and what
+    the multiverse comes to.
 
     Args:
         tables: the run.
@@ -48,7 +52,7 @@ def export(tables: Tables, study: Study, explored: Exploration, directory: Path)
     frames = {
         "models": study.models,
         "scored": tables.scored,
-        "opened": tables.opened,
+        "opened": tables.opened.drop(columns="probe"),  # it tells in what order cells were asked
         "asked": study.asked,
         "gates": study.gates,
         "measurable": study.measurable,
@@ -56,6 +60,10 @@ def export(tables: Tables, study: Study, explored: Exploration, directory: Path)
         "divergence": study.divergence,
         "mirrors": study.mirrors,
         "outcomes": study.outcomes,
+        "outcomes_corrected": study.corrected,
+        "classifier": study.classifier,
+        "switches": study.switches,
+        **_multiverse(study),
         "shares": explored.shares,
         "language_effect": explored.languages,
         "countries": explored.countries,
@@ -76,9 +84,34 @@ def export(tables: Tables, study: Study, explored: Exploration, directory: Path)
             files.write(path, content)
             written.append(path)
     path = directory / "manifest.json"
-    about = {"manifest": tables.manifest, "notes": study.notes}
+    about = {
+        "manifest": tables.manifest,
+        "notes": study.notes,
+        "multiverse": {
+            name: None if isinstance(value, float) and math.isnan(value) else value
+            for name, value in vars(study.multiverse).items()
+            if not isinstance(value, pd.DataFrame)
+        }
+        if study.multiverse
+        else None,
+    }
     files.write(path, json.dumps(about, ensure_ascii=False, indent=2).encode())
     return [*written, path]
+
+
+def _multiverse(study: Study) -> Mapping[str, pd.DataFrame]:
+    """Its specifications and its options, with the pair; without one, no rows."""
+    found = study.multiverse
+    if found is None:
+        return {
+            "multiverse": pd.DataFrame(columns=["a", "b", *COLUMNS]),
+            "multiverse_options": pd.DataFrame(columns=["a", "b", *BY_OPTION]),
+        }
+    pair = pd.DataFrame({"a": [found.a], "b": [found.b]})
+    return {
+        "multiverse": pair.merge(found.table, how="cross"),
+        "multiverse_options": pair.merge(found.options, how="cross"),
+    }
 
 
 def _flat(frame: pd.DataFrame) -> pd.DataFrame:

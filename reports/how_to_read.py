@@ -64,9 +64,19 @@ TERMS = (
     (
         "Outcomes of written answers",
         (
-            "By a first, simple automatic classifier; its errors are not yet corrected for, "
-            "so read the shares as approximate. Intervals are Wilson’s and cover sampling "
-            "only."
+            "By an automatic classifier. Intervals of rates as labelled are Wilson’s and cover "
+            "sampling only. Corrected rates consider how the classifier labelled test answers in "
+            "the language, or what people said of a sample of the run. Where neither says enough, "
+            "the worst case is how far its errors could move a rate."
+        ),
+    ),
+    (
+        "Choices and specifications",
+        (
+            "A specification is one way to do the analysis: which answers count, in which order "
+            "and with which labels they were asked, how they are averaged, what becomes of "
+            "declined ones. They are made of the same answers, so the share of specifications "
+            "that agree is no probability."
         ),
     ),
     (

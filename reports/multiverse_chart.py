@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import altair as alt
 import pandas as pd
 
-from analysis.multiverse import CHOICES
+from analysis.specifications import CHOICES
 from analysis.verdicts import ALPHA
 from reports.panels import BAND, INK, SOFT, styled
 from reports.records import records
@@ -100,7 +100,7 @@ def _curve(table: pd.DataFrame, title: alt.TitleParams) -> alt.LayerChart | alt.
         headline.mark_point(
             shape="diamond", size=90, stroke=_SHADE, fill="white", strokeWidth=1.6, opacity=1
         ).encode(x=x, y=y),
-    ).properties(width=WIDTH, height=170, title=title)
+    ).properties(width=WIDTH, height=150, title=title)
 
 
 def _choice(table: pd.DataFrame, choice: str, options: list[str]) -> alt.Chart:
@@ -140,6 +140,6 @@ def _choice(table: pd.DataFrame, choice: str, options: list[str]) -> alt.Chart:
                 "share:Q", legend=None, scale=alt.Scale(domain=[0, 1], range=[0.05, 1])
             ),
         )
-        .properties(width=WIDTH, height=alt.Step(12))
+        .properties(width=WIDTH, height=alt.Step(11))
     )
     return chart

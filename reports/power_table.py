@@ -11,7 +11,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from analysis.power import READ_OFF
+from analysis.simulation import READ_OFF
 from reports.figures import count, number, percent
 from reports.records import records
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from analysis.confusion_correction import CORRECTED, RAW
+from analysis.rate_correction import NO_SUCH, POWERED
 from reports import charts
 from reports.document import Bullets, Section
 from reports.figures import count, interval, listed, number, p_value, percent
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from reports.records import Row
 
 MOST_PAIRS = 6
+CONSIDERED = {POWERED: "by people’s labels", CORRECTED: "corrected for the classifier’s errors"}
 
 
 def summary(study: Study, labels: Labels) -> Section:
@@ -148,12 +151,10 @@ def _extreme(rows: pd.DataFrame, sign: int) -> Row | None:
 
 
 def _written(study: Study, labels: Labels) -> list[str]:
-    rows = study.outcomes
-    rows = rows[(rows["language"] == ALL) & (rows["kind"] == "open") & rows["rate"].notna()]
     sentences = []
     for model, name in labels.models.items():
-        own = rows[rows["model"] == model]
-        if (top := largest(own, "rate")) is None:
+        top, how = _commonest(study, model)
+        if top is None:
             continue
         called = charts.OUTCOMES.get(top["outcome"], (str(top["outcome"]), ""))[0]
         called = "is degenerate" if called == "degenerate" else called
@@ -164,6 +165,22 @@ def _written(study: Study, labels: Labels) -> list[str]:
         )
         sentences.append(
             f"Asked openly, {name} most often {called} ({percent(top['rate'])} of "
-            f"{count(int(top['total']), 'answer')}{bounds})."
+            f"{count(int(top['total']), 'answer')}{bounds}; {how})."
         )
     return sentences
+
+
+def _commonest(study: Study, model: str) -> tuple[Row | None, str]:
+    """A model's commonest outcome with its rate, and how that was got; corrected where it can."""
+    if len(study.corrected):
+        mine = _openly(study.corrected, model)
+        mine = mine[mine["reason"] != NO_SUCH]
+        top = largest(mine.assign(rate=mine["corrected"]), "rate")
+        if top and not (mine["method"] == RAW).any():
+            return top, CONSIDERED[top["method"]]
+    return largest(_openly(study.outcomes, model), "rate"), "as labelled"
+
+
+def _openly(rows: pd.DataFrame, model: str) -> pd.DataFrame:
+    mine = (rows["model"] == model) & (rows["language"] == ALL) & (rows["kind"] == "open")
+    return rows[mine & rows["rate"].notna()]

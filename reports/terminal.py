@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from analysis.multiverse import Multiverse
     from analysis.study import Comparison
     from reports.records import Row
 
@@ -51,22 +53,24 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
             "Language", lambda row: languages.name(row["language"]), by_language, stances, console
         )
     _written(comparison, console)
-    for line in [*_missing(comparison), *comparison.notes]:
+    _varied(comparison.multiverse, console)
+    notes = comparison.multiverse.notes if comparison.multiverse else []
+    for line in [*_missing(comparison), *comparison.notes, *notes]:
         console.print(_text(f"· {line}", "dim"))
 
 
 def comparison_json(comparison: Comparison) -> str:
     """A comparison as JSON: tables as lists of objects, undefined numbers as null."""
-    content = {
-        name: [{key: _plain(value) for key, value in row.items()} for row in records(part)]
-        if isinstance(part, pd.DataFrame)
-        else part
-        for name, part in vars(comparison).items()
-    }
-    return json.dumps(content, indent=2, allow_nan=False)
+    return json.dumps(_plain(comparison), indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, pd.DataFrame):
+        return [{key: _plain(cell) for key, cell in row.items()} for row in records(value)]
+    if is_dataclass(value):
+        return {name: _plain(part) for name, part in vars(value).items()}
+    if isinstance(value, list):
+        return [_plain(part) for part in value]
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value is pd.NA or (isinstance(value, float) and not math.isfinite(value)):
@@ -181,6 +185,49 @@ def _written(comparison: Comparison, console: Console) -> None:
             counts = (str(row["only_a"]), str(row["only_b"]), p_value(row["p_adjusted"]))
             table.add_row(*map(_text, (row["outcome"], *shares, *counts)))
         _print(f"Answers to {called.get(kind, kind)}, all languages", table, console)
+
+
+def _varied(found: Multiverse | None, console: Console) -> None:
+    if found is None:
+        return
+    console.print(_text("The difference in stance under every choice of analysis", "bold"))
+    console.print(_text(found.summary))
+    if found.options.empty:
+        console.print()
+        return
+    medium = console.width >= MEDIUM
+    table = _table(console)
+    table.add_column("Choice")
+    table.add_column("Option", overflow="fold")
+    table.add_column("Median", justify="right")
+    if medium:
+        table.add_column("Least to most", justify="right")
+    table.add_column("Of", justify="right")
+    table.add_column("Same sign", justify="right")
+    if medium:
+        table.add_column("and p <= 0.05", justify="right")
+    for (choice,), rows in grouped(found.options, "choice").items():
+        for place, row in enumerate(records(rows)):
+            table.add_row(_text("" if place else choice), *_option(row, medium=medium))
+    console.print(table)
+    if not console.is_terminal:
+        console.print()
+
+
+def _option(row: Row, *, medium: bool) -> Iterator[Text]:
+    yield _text(row["option"])
+    if not row["measured"]:
+        yield _text("not measurable", "yellow")
+        yield from [_text("")] * (4 if medium else 2)
+        return
+    yield _text(number(row["median"], signed=True))
+    if medium:
+        ends = (number(row[name], signed=True) for name in ("least", "most"))
+        yield _text(" to ".join(ends))
+    yield _text(f"{row['measured']}")
+    yield _text(f"{row['same_sign']}")
+    if medium:
+        yield _text(f"{row['significant']}")
 
 
 def _missing(comparison: Comparison) -> list[str]:

@@ -5,13 +5,16 @@ Every warning is an error in these tests (pyproject.toml).
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.exploration import explore
 from analysis.gates import Thresholds
+from analysis.multiverse import multiverse
 from analysis.study import compare, study
 from prompts.errors import AnalysisError
 
@@ -202,3 +205,102 @@ def test_one_model_has_no_pair_in_any_table(answers: Make, tables: Whole) -> Non
     found = look(tables(answers(np.random.default_rng(11), {"a": 0})))
     assert len(found.divergence) == 0
     assert len(found.stance) > 0
+
+
+def _apart(scored: pd.DataFrame) -> pd.DataFrame:
+    even = scored["frame"].str.contains("p0|p2")
+    return scored[even == (scored["model"] == "a")]
+
+
+def _one_statement(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored[scored["item"] == "contested-0/s0.pro"]
+
+
+def _silent(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored.assign(**dict.fromkeys(OPTIONS, 0.0), declined=1.0, stance=np.nan)
+
+
+def _one_silent(scored: pd.DataFrame) -> pd.DataFrame:
+    parts = [_silent(scored[scored["model"] == "a"]), scored[scored["model"] == "b"]]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _twice(scored: pd.DataFrame) -> pd.DataFrame:
+    one = scored[scored["model"] == "a"]
+    return pd.concat([one, one.assign(model="b")], ignore_index=True)
+
+
+def _missing(scored: pd.DataFrame) -> pd.DataFrame:
+    gone = (scored.index % 7 == 0) | (scored["topic"] == "contested-1")
+    return scored.mask(
+        np.outer(gone, scored.columns.isin([*OPTIONS, "declined", "stance", "coverage"]))
+    )
+
+
+def _flat(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored.assign(**dict.fromkeys(OPTIONS, 0.25), stance=0.0)
+
+
+def _two_options(scored: pd.DataFrame) -> pd.DataFrame:
+    yes = scored["p0"] + scored["p1"]
+    two = scored.drop(columns=["p2", "p3"])
+    return two.assign(p0=yes, p1=1 - yes, K=2, stance=2 * yes - 1)
+
+
+def _one_option(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored.drop(columns=OPTIONS[1:]).assign(p0=1.0, K=1, stance=1.0)
+
+
+def _nothing(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored[scored["model"] == "a"]
+
+
+BAD = [
+    *(_apart, _one_statement, _silent, _one_silent, _twice, _missing, _flat, _two_options),
+    *(_one_option, _nothing),
+]
+
+
+@pytest.mark.parametrize("damage", BAD, ids=lambda damage: damage.__name__.strip("_"))
+@pytest.mark.parametrize("languages", [("en",), ("en", "fr")], ids=len)
+def test_what_lies_behind_the_headline(
+    damage: Callable[[pd.DataFrame], pd.DataFrame],
+    languages: tuple[str, ...],
+    answers: Make,
+    tables: Whole,
+) -> None:
+    """Every table has a number that is finite, or the reason why there is none."""
+    scored = answers(np.random.default_rng(12), {"a": 0, "b": 0.5}, languages=languages)
+    whole = tables(damage(scored))
+    whole = replace(whole, models=whole.models.assign(country=["x", "y"][: len(whole.models)]))
+    found = explore(whole, draws=100, thresholds=ANYTHING)
+    for table, number in (
+        (found.shares, "share"),
+        (found.languages[found.languages["language_a"] != "all"], "difference"),
+        (found.countries, "stance"),
+        (found.origin, "difference"),
+        (found.map.points, "x"),
+        (found.reference.publics, "distance"),
+    ):
+        silent = table[number].isna()
+        assert (table.loc[silent, "reason"] != "").all()
+        assert table.loc[~silent, number].abs().lt(np.inf).all()
+
+
+@pytest.mark.parametrize("damage", BAD, ids=lambda damage: damage.__name__.strip("_"))
+def test_every_choice_of_analysis(
+    damage: Callable[[pd.DataFrame], pd.DataFrame], answers: Make, tables: Whole
+) -> None:
+    """A specification has a number with an interval around it, or the reason why not."""
+    scored = answers(np.random.default_rng(13), {"a": 0, "b": 0.5})
+    whole = tables(damage(scored))
+    asked = pd.DataFrame({"id": ["a", "b"]})
+    whole = replace(whole, models=asked.merge(whole.models, on="id", how="left"))
+    found = multiverse(whole, "a", "b", draws=100, thresholds=ANYTHING)
+    table = found.table
+    assert (table.loc[table["difference"].isna() | table["low"].isna(), "reason"] != "").all()
+    whole_rows = table[table["low"].notna()]
+    assert (whole_rows["low"] < whole_rows["high"]).all()
+    assert whole_rows["difference"].between(whole_rows["low"], whole_rows["high"]).all()
+    assert found.summary
+    assert "nan" not in found.summary

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.components import VALUES, Components, answers, estimate
-from analysis.power import Design, Planted, simulate
+from analysis.simulation import Design, Planted, simulate
 from prompts.errors import AnalysisError
 
 if TYPE_CHECKING:

@@ -181,3 +181,27 @@ def test_what_cannot_be_measured_is_said(ratings: pd.DataFrame) -> None:
     same = distance_table(pd.DataFrame({"a": [0] * 9, "b": [1] * 9}), "total variation").iloc[0]
     assert "do not differ" in same["reason"]
     assert same["p"] == pytest.approx(2 / 2**9)
+
+
+def test_the_detectable_distance_is_found_in_four_runs_of_five() -> None:
+    """Planted so that the mean distance is what the table calls detectable, most runs find it."""
+    found, distance, detectable = [], [], []
+    for seed in range(120):
+        rng = np.random.default_rng(seed)
+        wide = pd.DataFrame(
+            {"a": rng.choice(3, 80, p=[0.4, 0.3, 0.3]), "b": rng.choice(3, 80, p=[0.19, 0.3, 0.51])}
+        )
+        row = distance_table(wide, "total variation", draws=200, seed=seed).iloc[0]
+        found.append(row["p"] <= 0.05)
+        distance.append(row["distance"])
+        detectable.append(row["detectable"])
+    assert np.mean(distance) == pytest.approx(np.mean(detectable), abs=0.015)
+    assert 0.68 < np.mean(found) < 0.92
+
+
+def test_what_has_no_test_has_no_detectable_distance(ratings: pd.DataFrame) -> None:
+    """Item by item, and where no interval can be drawn."""
+    items = distance_table(ratings, "wasserstein", "m0", over="items", draws=200)
+    assert items["detectable"].isna().all()
+    same = distance_table(pd.DataFrame({"a": [0] * 9, "b": [1] * 9}), "total variation")
+    assert same["detectable"].isna().all()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.multiverse import CHOICES, Multiverse, multiverse
+from analysis.multiverse import COLUMNS, Multiverse, multiverse
+from analysis.specifications import CHOICES
 from analysis.study import compare
 from prompts.errors import AnalysisError
 
@@ -218,3 +220,62 @@ def test_one_family_has_no_interval(answers: Make, tables: Whole) -> None:
     assert table[["low", "high", "p"]].isna().all(axis=None)
     assert table["reason"].str.contains("one question family only").all()
     assert math.isnan(found.p_median)
+
+
+def test_options_sum_up_the_specifications(answers: Make, tables: Whole) -> None:
+    """Each option's median, ends and counts are those of the rows that have it."""
+    scored = varied(answers)
+    scored.loc[scored["model"] == "a", "coverage"] = 0.2
+    found = multiverse(tables(scored), "a", "b", draws=FEW)
+    sign = np.sign(found.table["difference"].median())
+    for row in found.options.to_dict("records"):
+        rows = found.table[found.table[row["choice"]] == row["option"]]
+        some = rows[rows["difference"].notna()]
+        assert (row["specifications"], row["measured"]) == (len(rows), len(some))
+        same = np.sign(some["difference"]) == sign
+        assert row["same_sign"] == same.sum()
+        assert row["significant"] == (same & (some["p"] <= 0.05)).sum()
+        if len(some):
+            assert row["median"] == pytest.approx(some["difference"].median())
+            assert (row["least"], row["most"]) == (rows["difference"].min(), some.difference.max())
+    gates = found.options[found.options["choice"] == "gates"].set_index("option")
+    assert gates.loc["applied", "measured"] == 0
+    assert math.isnan(gates.loc["applied", "median"])
+    per_choice = found.options.groupby("choice")["specifications"].sum()
+    assert (per_choice == len(found.table)).all()
+    assert set(per_choice.index) == {
+        choice for choice in CHOICES if len(set(found.table[choice])) > 1
+    }
+
+
+def test_no_interval_has_width_zero(answers: Make, responses: Make, tables: Whole) -> None:
+    """A median that no resample moves has no interval, and says why; it is zero, without a sign."""
+    records = [
+        {
+            "model": model, "topic": f"contested-{topic}", "prompt": f"{number}?",
+            "family": f"contested-{topic}/open-{number}", "outcome": "pro" if number else "both",
+            "item": f"contested-{topic}/open-{number}",
+        }
+        for model in "ab" for topic in range(4) for number in range(3)
+    ]  # fmt: skip
+    found = multiverse(tables(varied(answers), responses(records)), "a", "b", draws=FEW)
+    row = spec(found, answers="written, by label", average="topic median")
+    assert row["difference"] == 0
+    assert math.isnan(row["low"])
+    assert math.isnan(row["high"])
+    assert "no interval" in row["reason"]
+    rest = found.table[found.table["low"].notna()]
+    assert (rest["high"] - rest["low"] > 1e-6).all()
+
+
+def test_without_a_contested_question_there_is_a_sentence(answers: Make, tables: Whole) -> None:
+    """Controls only, or a model that answered nothing: no rows, and no error."""
+    scored = answers(np.random.default_rng(0), {"a": 1, "b": 1}, tag="control", topics=2)
+    found = multiverse(tables(scored), "a", "b", draws=FEW)
+    assert len(found.table) == len(found.options) == 0
+    assert list(found.table.columns) == COLUMNS
+    assert found.summary == "a and b answered no contested question."
+    whole = tables(varied(answers))
+    silent = replace(whole, scored=whole.scored[whole.scored["model"] == "a"])
+    assert multiverse(silent, "a", "b", draws=FEW).table["difference"].isna().all()
+    assert compare(silent, "a", "b", draws=FEW).multiverse is not None

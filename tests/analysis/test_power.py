@@ -13,16 +13,17 @@ from analysis import power
 from analysis.components import VALUES, Components, answers
 from analysis.inference import holm
 from analysis.noise import excess_divergence, splits
-from analysis.power import (
+from analysis.power import Question, plan_power
+from analysis.rows import Settings
+from analysis.simulation import (
     READ_OFF,
     Design,
     Planted,
-    Question,
-    plan_power,
+    by_family,
+    p_values,
     simulate,
     simulated_power,
 )
-from analysis.rows import Settings
 from analysis.study import compare
 from probes.backends.simulated import WORDING_NOISE, Simulated
 from probes.catalogue import ModelEntry
@@ -89,13 +90,13 @@ def test_arrays_are_tested_as_compare_does(
     scored, p = asked
     found = compare(tables(scored), "one", "two", draws=500)
     design = Design(*p.shape[2:4], frames=p.shape[5])
-    of_stance = power.by_family("stance", p)
+    of_stance = by_family("stance", p)
     assert of_stance.mean() == pytest.approx(headline(found.stance)["difference"])
-    of_excess = power.by_family("excess", p)
+    of_excess = by_family("excess", p)
     streams = {"stance": ("flips", of_stance), "excess": ("swaps", of_excess)}
     for measure, (name, measured) in streams.items():
         seed = Settings().stream(f"{name}/all/all")
-        (own,) = power.p_values(measure, measured, design, seed, draws=500)
+        (own,) = p_values(measure, measured, design, seed, draws=500)
         table = found.stance if measure == "stance" else found.divergence
         assert own == pytest.approx(headline(table)["p"], rel=1e-6)
 
@@ -108,8 +109,8 @@ def test_few_families_are_tested_as_compare_does(
     scored = scored[scored["family"].str.endswith(("s1", "s2"))]
     p = p[:, :, :, :2]
     found = headline(compare(tables(scored), "one", "two", draws=200).stance)
-    measured = power.by_family("stance", p)
-    (own,) = power.p_values("stance", measured, Design(3, 2, p.shape[5]), [0], draws=200)
+    measured = by_family("stance", p)
+    (own,) = p_values("stance", measured, Design(3, 2, p.shape[5]), [0], draws=200)
     assert found["families"] == 6
     assert own == pytest.approx(found["p"])
 

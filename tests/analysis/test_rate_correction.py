@@ -189,6 +189,42 @@ def test_all_languages_need_each() -> None:
     assert row(both, "pro", "all")["method"] == "confusion-corrected"
 
 
+def test_refusals_are_corrected_where_stances_cannot_be() -> None:
+    """Stances taken for each other leave deflecting, refusing and degenerate correctable."""
+    table = counts(36, 1)
+    for stance in ("pro", "both", "con"):
+        table.loc[stance, ["pro", "both", "con"]] = 12
+        table.loc["refuses", stance] = 4
+    truth = np.array([0.2, 0.1, 0.1, 0.1, 0.4, 0.1])
+    rates = table.loc[list(OUTCOMES), list(OUTCOMES)].to_numpy(float)
+    labels = np.repeat(
+        OUTCOMES, np.round(1000 * truth @ (rates / rates.sum(1)[:, None])).astype(int)
+    )
+    found = corrected_outcomes(opened(list(labels)), NOBODY, {"en": table})
+    refuses, pro = row(found, "refuses"), row(found, "pro")
+    assert refuses["method"] == "confusion-corrected"
+    assert refuses["corrected"] == pytest.approx(0.4, abs=0.02)
+    assert refuses["rate"] < 0.35
+    assert refuses["low"] < 0.4 < refuses["high"]
+    assert pro["method"] == "raw"
+    assert np.isnan(pro["corrected"])
+    assert pro["low"] <= pro["rate"] <= pro["high"]
+    assert "mistakes outcomes for each other too often" in pro["reason"]
+    said = " ".join(notes(found))
+    assert "In en, stances are mistaken for each other too often to be corrected" in said
+    assert "not correctable" not in said
+
+
+def test_notes_name_each_reason_once() -> None:
+    """Reasons come with the languages that they hold for, and rows of all languages count once."""
+    run = pd.concat([opened(MIXED), opened(MIXED, "fr"), opened(MIXED, "de")], ignore_index=True)
+    table = corrected_outcomes(run, NOBODY, {"en": counts(90), "it": counts(90)})
+    corrected, raw, whole = notes(table)
+    assert corrected.startswith("In 1 of 3 combinations")
+    assert "(there is no test answer in de, fr);" in raw
+    assert whole == "Rates over all languages are corrected where those of each are."
+
+
 def test_other_languages_steady_a_small_one() -> None:
     """Where languages are alike, a language with few test answers borrows from them."""
     alone = errors({"en": counts(8)}, "en", OUTCOMES)

@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 
 from analysis.gates import Thresholds
+from analysis.multiverse import Multiverse
+from analysis.rates import wilson
 from analysis.study import compare, study
 from prompts.errors import AnalysisError
 
@@ -120,6 +122,9 @@ def test_same_seed_same_bytes(answers: Make, tables: Whole) -> None:
         one, two = getattr(first, field.name), getattr(second, field.name)
         if isinstance(one, pd.DataFrame):
             pd.testing.assert_frame_equal(one, two)
+        elif isinstance(one, Multiverse):
+            pd.testing.assert_frame_equal(one.table, two.table)
+            assert one.summary == two.summary
         else:
             assert one == two
     other = study(tables(scored), draws=FEW, seed=6)
@@ -333,6 +338,94 @@ def test_outcomes_are_compared_on_equal_prompts(
     assert (refuses["both"], refuses["only_a"], refuses["only_b"], refuses["n"]) == (1, 0, 9, 10)
     assert refuses["p"] == pytest.approx(2 * 0.5**9)
     assert refuses["verdict"].startswith("b gives the outcome 'refuses' more often")
+
+
+def test_the_margin_is_that_of_outcomes_too(responses: Make, answers: Make, tables: Whole) -> None:
+    """A wide margin makes equal rates shown to be equal; the usual one does not."""
+    records = [
+        {"model": m, "prompt": f"p{i}", "family": f"s{i}", "outcome": "pro" if i else "con"}
+        for m in "ab"
+        for i in range(40)
+    ]
+    records[0]["outcome"] = "pro"
+    whole = tables(answers(np.random.default_rng(20), {"a": 0, "b": 0}), responses(records))
+    usual, wide = (
+        row(
+            compare(whole, "a", "b", draws=FEW, margin=margin).outcomes,
+            language="all",
+            outcome="pro",
+        )
+        for margin in (0.05, 0.5)
+    )
+    assert "is shown to be within 0.5" in wide["verdict"]
+    assert "No difference" in usual["verdict"]
+
+
+def test_notes_say_that_families_are_clusters(
+    responses: Make, answers: Make, tables: Whole
+) -> None:
+    """Where there are rates."""
+    scored = answers(np.random.default_rng(20), {"a": 0, "b": 0})
+    records = [{"model": m, "prompt": "p", "outcome": "pro"} for m in "ab"]
+    for found in (
+        study(tables(scored, responses(records)), draws=FEW),
+        compare(tables(scored, responses(records)), "a", "b", draws=FEW),
+    ):
+        assert any("question families as clusters" in note for note in found.notes)
+    assert not any("clusters" in note for note in study(tables(scored), draws=FEW).notes)
+
+
+def test_switches_are_in_the_study(responses: Make, answers: Make, tables: Whole) -> None:
+    """How often a response is in another language, with Wilson's interval; the pair's own too."""
+    records = [
+        {
+            "model": m,
+            "prompt": f"p{i}",
+            "family": f"s{i}",
+            "response_language": "zh" if m == "b" and i < 3 else "en",
+        }
+        for m in "abc"
+        for i in range(10)
+    ]
+    whole = tables(answers(np.random.default_rng(22), dict.fromkeys("abc", 0)), responses(records))
+    found = study(whole, draws=FEW).switches
+    switch = row(found, model="b", language="en")
+    assert (switch["n"], switch["total"], switch["mostly"]) == (3, 10, "zh")
+    assert (switch["low"], switch["high"]) == pytest.approx(wilson(3, 10))
+    pair = compare(whole, "a", "b", draws=FEW).switches
+    assert set(pair["model"]) == {"a", "b"}
+
+
+def test_the_headline_pair_is_varied(answers: Make, tables: Whole) -> None:
+    """It is the measurable pair with the largest excess; a model that fails is in none."""
+    scored = answers(np.random.default_rng(23), {"a": 0, "b": 0.1, "c": 0.8, "d": 3})
+    scored.loc[scored["model"] == "d", "coverage"] = 0.1
+    found = study(tables(scored), draws=FEW)
+    whole = found.divergence.query("language == 'all' and topic == 'all'")
+    widest = whole.loc[whole["excess"].idxmax()]
+    assert found.multiverse is not None
+    assert (found.multiverse.a, found.multiverse.b) == (widest["a"], widest["b"]) == ("a", "c")
+    pair = compare(tables(scored), "a", "c", draws=FEW).multiverse
+    assert pair is not None
+    pd.testing.assert_frame_equal(pair.table, found.multiverse.table)
+
+
+def test_no_measurable_pair_is_none_to_vary(answers: Make, tables: Whole) -> None:
+    """One model, or gates failed, or a model against itself."""
+    scored = answers(np.random.default_rng(24), {"a": 0, "b": 1})
+    assert study(tables(scored[scored["model"] == "a"]), draws=FEW).multiverse is None
+    assert study(tables(scored.assign(coverage=0.1)), draws=FEW).multiverse is None
+    assert compare(tables(scored), "a", "a", draws=FEW).multiverse is None
+
+
+def test_a_pair_that_is_not_measurable_is_varied_when_asked_for(
+    answers: Make, tables: Whole
+) -> None:
+    """The sentence then begins with that the headline is not measurable."""
+    scored = answers(np.random.default_rng(24), {"a": 0, "b": 1}).assign(coverage=0.1)
+    found = compare(tables(scored), "a", "b", draws=FEW).multiverse
+    assert found is not None
+    assert found.summary.startswith("The headline is not measurable")
 
 
 def test_open_responses_alone_are_a_run(responses: Make, answers: Make, tables: Whole) -> None:

@@ -1,4 +1,4 @@
-"""How long a study of a million scored responses takes, and our bootstrap against scipy's.
+"""How long the analysis of a million scored responses takes, and our bootstrap against scipy's.
 
 python tests/benchmarks/bench_analysis.py
 
@@ -13,6 +13,7 @@ import os
 import platform
 import resource
 import sys
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -26,6 +27,7 @@ import psutil
 import scipy
 from scipy import stats
 
+from analysis.exploration import explore
 from analysis.intervals import family_mean
 from analysis.study import study
 from analysis.tables import Tables
@@ -44,10 +46,23 @@ def main() -> None:
     """Print the table."""
     tables = simulated_tables()
     responses = len(tables.scored)
-    seconds = [timed(lambda: study(tables, draws=DRAWS)) for _ in range(RUNS)]
+    parts = [
+        [timed(partial(make, tables, draws=DRAWS)) for make in (study, explore)]
+        for _ in range(RUNS)
+    ]
+    tables_of_study, behind = (median(seconds) for seconds in zip(*parts, strict=True))
+    whole = median(map(sum, parts))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     rows = [
-        ("study() of it, 2,000 resamples and 2,000 permutations", f"{median(seconds):.1f} s"),
+        ("everything a report shows, 2,000 resamples and 2,000 permutations", f"{whole:.1f} s"),
+        (
+            "of it `study`: stances, divergences, tests, gates, the multiverse",
+            f"{tables_of_study:.1f} s",
+        ),
+        (
+            "of it `explore`: variance, languages, countries, the map, publics",
+            f"{behind:.1f} s",
+        ),
         ("peak memory of the process, the answers among it", f"{peak:.2f} GB"),
         *bootstraps(tables.scored),
     ]
@@ -152,6 +167,7 @@ def simulated_tables() -> Tables:
     models = pd.DataFrame({"id": scored["model"].unique()})
     for column in ("name", "developer", "country", "licence", "backend", "weights", "quantisation"):
         models[column] = models["id"]
+    models["country"] = [f"country-{place % 4}" for place in range(MODELS)]
     models = models.assign(base=False, details=[{} for _ in models["id"]], failed=0)
     columns = [
         *("model", "language", "topic", "domain", "kind", "family", "item", "cell", "prompt"),

@@ -383,6 +383,28 @@ def test_real_model_is_asked(doxa: Doxa, here: Path, model_paths: dict[str, Path
     assert "2 scored and 0 open cells" in " ".join(status.stdout.split())
 
 
+@pytest.mark.usefixtures("model_paths")
+def test_same_command_gives_the_same_tables_byte_for_byte(doxa: Doxa, here: Path) -> None:
+    """Scored and open answers alike, whether a run went through or was stopped and continued."""
+    words = "run --battery small --topics tea --models smollm2-135m-instruct,gemma-3-270m"
+    words += " --max-tokens 12 --kinds choose,open --temperature 1"
+    for out, limits in (("whole", ([],)), ("parts", (["--limit", "5"], ["--limit", "9"], []))):
+        for limit in limits:
+            done = doxa(*words.split(), *limit, "--out", f"{out}.sqlite")
+            assert done.returncode == 0, done.stderr
+        assert doxa("export", f"{out}.sqlite", "--to", out).returncode == 0
+    files = sorted(path.name for path in (here / "whole").iterdir())
+    assert {"scored.csv", "scored.parquet", "opened.csv", "opened.parquet"} <= set(files)
+    assert files == sorted(path.name for path in (here / "parts").iterdir())
+    for name in files:
+        if name != "manifest.json":  # which says when a run began and ended
+            whole, parts = (
+                (here / "whole" / name).read_bytes(),
+                (here / "parts" / name).read_bytes(),
+            )
+            assert whole == parts, name
+
+
 def test_output_through_a_pipe_is_plain(doxa: Doxa, surroundings: dict[str, str]) -> None:
     """No colours and no cursor movements reach a script, on either stream."""
     env = surroundings | {"TERM": "xterm-256color", "COLORTERM": "truecolor"}

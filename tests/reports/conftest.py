@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.classify.measured import KEPT, Measured, classifier_table
 from analysis.exploration import explore
 from analysis.labelling import label_run
+from analysis.multiverse import multiverse
+from analysis.rate_correction import COLUMNS
 from analysis.study import Comparison, Study
 from analysis.tables import Tables
 from probes import runfile
@@ -20,11 +24,13 @@ from probes.plan import Selection, plan
 from prompts.load import load_battery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from analysis.exploration import Exploration
+    from analysis.multiverse import Multiverse
 
+CLASSIFIER = "doxa-head 9"
 MODELS = {
     "smollm2-135m-instruct": ("SmolLM2 135M Instruct", "Hugging Face", "France / United States"),
     "gemma-3-270m": ("Gemma 3 270M", "Google", "United States"),
@@ -127,6 +133,7 @@ def opened(languages: tuple[str, ...]) -> pd.DataFrame:
                 rows.append(
                     {
                         "model": model,
+                        "probe": len(rows) + 1,
                         "language": language,
                         "topic": topic,
                         "domain": "politics",
@@ -371,10 +378,60 @@ def _outcomes(languages: tuple[str, ...], random: np.random.Generator) -> pd.Dat
     return _frame(rows)
 
 
+def _switches(languages: tuple[str, ...], random: np.random.Generator) -> pd.DataFrame:
+    rows = []
+    for model, language, (kind, each) in product(
+        MODELS, ("all", *languages), (("open", 24), ("task", 3))
+    ):
+        total = each * len(languages) if language == "all" else each
+        n = 0 if language == "en" else int(random.integers(0, total // 3))
+        rows.append(
+            {
+                "model": model,
+                "language": language,
+                "kind": kind,
+                "n": n,
+                "total": total,
+                "rate": n / total,
+                "low": max(0.0, n / total - 0.08),
+                "high": min(1.0, n / total + 0.12),
+                "mostly": "en" if n else "",
+            }
+        )
+    return _frame(rows)
+
+
+def _corrected(outcomes: pd.DataFrame) -> pd.DataFrame:
+    """One model's rates by test answers, one's by people, and one's as labelled."""
+    methods = {SMOL: "confusion-corrected", QWEN: "prediction-powered", GEMMA: "raw"}
+    table = outcomes.assign(method=outcomes["model"].map(methods))
+    raw = table["method"] == "raw"
+    table["corrected"] = table["rate"].where(~raw)
+    ends = table[["low", "high"]].clip(0.02, 0.9)
+    reason = "not correctable: too few test answers in " + table["language"] + " (3 pro)"
+    table[["low", "high"]] = ends
+    return table.assign(reason=reason.where(raw, ""))[COLUMNS]
+
+
+def errors(languages: tuple[str, ...], right: int = 18) -> Measured:
+    """Twenty test answers of each outcome in some languages, and how many of them are right."""
+    names = [*OUTCOMES, "answers"]
+    wrong = np.roll(np.eye(7), 1, axis=1) * (20 - right)
+    counts = pd.DataFrame(right * np.eye(7) + wrong, names, names)
+    figures = pd.DataFrame([[90.0, 89.0, 0.041, 0.035]] * len(languages), list(languages), KEPT)
+    return Measured(CLASSIFIER, dict.fromkeys(languages, counts), figures)
+
+
+@cache
+def varied(a: str, b: str) -> Multiverse:
+    """The multiverse of two of the made-up models."""
+    return multiverse(tables(), a, b, draws=200)
+
+
 def study(languages: tuple[str, ...] = tuple(QUESTIONS), seed: int = 3) -> Study:
     """A study with plausible numbers; some models cannot be measured in some languages."""
     random = np.random.default_rng(seed)
-    return Study(
+    made = Study(
         models=models(),
         asked=_asked(languages),
         gates=_gates(languages, random),
@@ -383,12 +440,17 @@ def study(languages: tuple[str, ...] = tuple(QUESTIONS), seed: int = 3) -> Study
         divergence=_divergence(languages, random),
         mirrors=_mirrors(languages, random),
         outcomes=_outcomes(languages, random),
+        switches=_switches(languages, random),
+        multiverse=varied(SMOL, GEMMA),
         engine_noise=_engine_noise(),
         notes=[
             "4 of 24 combinations of model and language are not measurable.",
             "The p-values of the three pairs are adjusted together by Holm.",
         ],
+        classifier=classifier_table(CLASSIFIER, languages, errors(languages[1:])),
+        classifier_name=CLASSIFIER,
     )
+    return replace(made, corrected=_corrected(made.outcomes))
 
 
 def comparison(a: str = "smollm2-135m-instruct", b: str = "gemma-3-270m") -> Comparison:
@@ -442,6 +504,8 @@ def comparison(a: str = "smollm2-135m-instruct", b: str = "gemma-3-270m") -> Com
         divergence=pair.reset_index(drop=True),
         stance=pd.DataFrame(stances),
         outcomes=pd.DataFrame(outcomes),
+        switches=whole.switches[whole.switches["model"].isin([a, b])],
+        multiverse=varied(a, b),
         gates=whole.gates[whole.gates["model"].isin([a, b])],
         measurable=whole.measurable[whole.measurable["model"].isin([a, b])],
         notes=whole.notes,
@@ -466,6 +530,11 @@ def _comparison() -> Comparison:
 @pytest.fixture(name="hostile")
 def _hostile() -> dict[str, str]:
     return HOSTILE
+
+
+@pytest.fixture(name="errors_in")
+def _errors_in() -> Callable[..., Measured]:
+    return errors
 
 
 @pytest.fixture(name="made_up", scope="session")

@@ -35,7 +35,51 @@ def test_parquet_holds_what_was_written(
     stance = pd.read_parquet(tmp_path / "new/folder/stance.parquet")
     pd.testing.assert_frame_equal(stance, study.stance, check_dtype=False)
     about = json.loads((tmp_path / "new/folder/manifest.json").read_text(encoding="utf-8"))
-    assert about == {"manifest": tables.manifest, "notes": study.notes}
+    assert about["manifest"] == tables.manifest
+    assert about["notes"] == study.notes
+
+
+def test_specifications_are_rows(
+    made_up: tuple[Tables, Study, Exploration], tmp_path: Path
+) -> None:
+    """Each specification with its pair, each option, and what they come to; NaN is null."""
+    tables, study, explored = made_up
+    assert study.multiverse is not None
+    found = replace(study.multiverse, p_median=float("nan"))
+    export(tables, replace(study, multiverse=found), explored, tmp_path)
+    again = pd.read_csv(tmp_path / "multiverse.csv", keep_default_na=False, na_values=[""])
+    assert set(zip(again["a"], again["b"], strict=True)) == {(found.a, found.b)}
+    assert again["difference"].tolist() == pytest.approx(found.table["difference"].tolist())
+    options = pd.read_parquet(tmp_path / "multiverse_options.parquet")
+    assert options["measured"].tolist() == found.options["measured"].tolist()
+    about = json.loads((tmp_path / "manifest.json").read_text(encoding="utf-8"))["multiverse"]
+    assert about["summary"] == found.summary
+    assert about["same_sign"] == found.same_sign
+    assert about["p_median"] is None
+    assert "table" not in about
+
+
+def test_without_a_measurable_pair_the_files_are_the_same(
+    made_up: tuple[Tables, Study, Exploration], tmp_path: Path
+) -> None:
+    """Tables without rows, with their columns."""
+    tables, study, explored = made_up
+    with_pair = export(tables, study, explored, tmp_path / "one")
+    without = export(tables, replace(study, multiverse=None), explored, tmp_path / "two")
+    assert [path.name for path in with_pair] == [path.name for path in without]
+    one, two = (pd.read_csv(tmp_path / name / "multiverse.csv") for name in ("one", "two"))
+    assert len(two) == 0
+    assert list(one.columns) == list(two.columns)
+    assert json.loads((tmp_path / "two/manifest.json").read_text())["multiverse"] is None
+
+
+def test_language_switches_are_exported(
+    made_up: tuple[Tables, Study, Exploration], tmp_path: Path
+) -> None:
+    """With their intervals."""
+    export(*made_up, tmp_path)
+    again = pd.read_parquet(tmp_path / "switches.parquet")
+    pd.testing.assert_frame_equal(again, made_up[1].switches, check_dtype=False)
 
 
 def test_csv_holds_no_formula(

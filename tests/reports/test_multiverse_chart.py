@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.multiverse import CHOICES, COLUMNS, Multiverse
+from analysis.multiverse import BY_OPTION, COLUMNS, Multiverse
+from analysis.specifications import CHOICES
 from reports import panels
 from reports.multiverse_chart import MOST_DOTS, specification_curve
 
@@ -28,7 +29,8 @@ def made(count: int) -> Multiverse:
     table["headline"] = table.index == count // 2
     table.loc[0, ["low", "high", "p"]] = np.nan
     table.loc[count - 1, ["difference", "low", "high", "p"]] = np.nan
-    return Multiverse("a", "b", table[COLUMNS], 0, 0, 0, 0.5, 0.5, "", [])
+    options = pd.DataFrame(columns=BY_OPTION)
+    return Multiverse("a", "b", table[COLUMNS], options, 0, 0, 0, 0.5, 0.5, "", [])
 
 
 def values(part: dict[str, Any], spec: dict[str, Any]) -> list[dict[str, Any]]:

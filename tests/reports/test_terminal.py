@@ -75,7 +75,7 @@ def test_hostile_names_are_text(comparison: Comparison) -> None:
 def test_json_round_trip(comparison: Comparison) -> None:
     """JSON gives back every table, with undefined numbers as null."""
     content = json.loads(comparison_json(comparison))
-    for name in ("divergence", "stance", "outcomes", "gates", "measurable"):
+    for name in ("divergence", "stance", "outcomes", "switches", "gates", "measurable"):
         table = getattr(comparison, name).reset_index(drop=True)
         again = pd.DataFrame(content[name], columns=table.columns)
         for column in table:
@@ -85,3 +85,54 @@ def test_json_round_trip(comparison: Comparison) -> None:
     assert content["a"] == comparison.a
     assert content["notes"] == comparison.notes
     assert any(row["excess"] is None for row in content["divergence"])
+
+
+def test_every_choice_is_in_the_terminal(comparison: Comparison) -> None:
+    """The sentence, a line for each option with its median, and the notes; counts where it fits."""
+    found = comparison.multiverse
+    assert found is not None
+    narrow, medium = (_printed(comparison, width) for width in (60, 100))
+    for text in (narrow, medium):
+        assert " ".join(found.summary.split()) in " ".join(text.split())
+        assert all(note in " ".join(text.split()) for note in found.notes)
+    for row in found.options.to_dict("records"):
+        (line,) = [
+            line
+            for line in medium.splitlines()
+            if re.search(rf"(^|  ){row['option']}  ", line) and " to " in line
+        ]
+        cells = line.split()
+        counts = [str(row[name]) for name in ("measured", "same_sign", "significant")]
+        assert cells[-3:] == counts
+        assert f"{row['median']:+.2f}" in cells or abs(row["median"]) < 0.005
+    assert "Least to most" not in narrow
+
+
+def test_options_that_cannot_be_measured_have_no_number(comparison: Comparison) -> None:
+    """An option without a measured specification has the words instead."""
+    assert comparison.multiverse is not None
+    options = comparison.multiverse.options.copy()
+    options.loc[0, ["measured", "same_sign", "significant"]] = 0
+    options.loc[0, ["median", "least", "most"]] = float("nan")
+    varied = replace(comparison.multiverse, options=options)
+    text = _printed(replace(comparison, multiverse=varied), 100)
+    (line,) = [line for line in text.splitlines() if "answers   scored" in line]
+    assert "not measurable" in line
+    assert not re.search(r"\d|nan", line)
+
+
+def test_a_model_against_itself_has_no_choices_to_vary(comparison: Comparison) -> None:
+    """Nothing is printed of them, and JSON says null."""
+    itself = replace(comparison, multiverse=None)
+    assert "every choice" not in _printed(itself, 100)
+    assert json.loads(comparison_json(itself))["multiverse"] is None
+
+
+def test_specifications_are_in_the_json(comparison: Comparison) -> None:
+    """All of them, with their numbers and the sentence."""
+    found = comparison.multiverse
+    assert found is not None
+    content = json.loads(comparison_json(comparison))["multiverse"]
+    assert content["summary"] == found.summary
+    assert [row["difference"] for row in content["table"]] == list(found.table["difference"])
+    assert sum(row["headline"] is True for row in content["table"]) == 1
