@@ -146,8 +146,10 @@ class LlamaCpp:
             return
         longest = max(lengths[cell.id] for cell in fitting) + sampling.max_tokens
         room = in_pieces(longest)
-        slots = max(1, min(PARALLEL, len(fitting), self._generating_context // room))
-        streams = max(slots, LEAST)
+        fit = self._generating_context // room
+        slots = max(1, min(PARALLEL, len(fitting), fit - 1))
+        # beside a lone answer a dummy is written, and one stream holds what begins every prompt
+        streams = max(slots, LEAST) + 1 if fit > LEAST else 1
         context = self._context(streams * room, streams)
         try:
             yield from write(context, self._prompts, fitting, sampling, slots=slots)

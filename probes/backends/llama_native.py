@@ -227,6 +227,7 @@ class Context:
                 "Close other programs, or choose a smaller model.",
             )
         self.room = native.llama_n_ctx_seq(self.handle)
+        self.streams = streams
         self.memory = native.llama_get_memory(self.handle)
         self._batch = native.llama_batch_init(MICRO_BATCH, 0, 1)
 

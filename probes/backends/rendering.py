@@ -67,6 +67,11 @@ class Prompts:
             cuts.append(min(common(tokens, other), len(tokens) - 1))
         return tuple(accumulate(cuts, max))
 
+    def opening(self, cell: Cell) -> list[int]:
+        """The tokens that stand before any message: BOS, the template's system turn."""
+        some, other = (self._tokens(cell, message) for message in (_SENTINEL, "a"))
+        return some[: common(some, other)]
+
     def labels(self, cell: Cell, tokens: Sequence[int]) -> LabelTokens:
         """The tokens that say each option's label after a cell's prompt."""
         labels = tuple((option.label, *option.also) for option in cell.options)

@@ -397,7 +397,7 @@ def test_texts_do_not_depend_on_what_else_is_written(
     together = texts(backend, asked)
     assert len(together) == len(asked) > 3
     assert {**texts(backend, asked[-1:])} == {asked[-1].id: together[asked[-1].id]}
-    monkeypatch.setattr(backend, "_generating_context", 512)
+    monkeypatch.setattr(backend, "_generating_context", 1024)
     assert texts(backend, asked[::-1]) == together
 
 

@@ -231,9 +231,7 @@ def test_llama_cpp_and_transformers_agree_on_every_word(
     reference = [plain_logprobs(backend, tokens)[-1] for tokens in prompts]
     for precision, most in DIVERGENCE.items():
         other = LlamaCpp(find(name), precision)
-        context = Context(
-            other._model, tokens=1024, sequences=1, unified=True, threads=2, wide=precision == "f32"
-        )
+        context = Context(other._model, tokens=1024, streams=1, threads=2, wide=precision == "f32")
         apart = []
         for tokens, ours in zip(prompts, reference, strict=True):
             context.clear()
