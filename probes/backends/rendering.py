@@ -68,7 +68,13 @@ class Prompts:
         return tuple(accumulate(cuts, max))
 
     def opening(self, cell: Cell) -> list[int]:
-        """The tokens that stand before any message: BOS, the template's system turn."""
+        """The tokens that stand before any message of a chat: BOS, the template's system turn.
+
+        None for a base model, whose frame is another in every language: what comes first would
+        depend on the cell that is asked first.
+        """
+        if self.base:
+            return []
         some, other = (self._tokens(cell, message) for message in (_SENTINEL, "a"))
         return some[: common(some, other)]
 

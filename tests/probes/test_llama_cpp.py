@@ -391,8 +391,11 @@ def test_same_seed_same_text_other_seed_other_text(model: Open, cells: list[Cell
 def test_texts_do_not_depend_on_what_else_is_written(
     name: str, model: Open, cells: list[Cell], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All at once, two at a time, or one alone: the same draws from the same numbers."""
-    backend = model(name, "auto")
+    """All at once, two at a time, or one alone: the same draws from the same numbers.
+
+    Quantised weights do not keep to that, so the precision isn't left to a timing.
+    """
+    backend = model(name, "bf16")
     asked = [*opened(cells), *opened(cells, language="zh")]
     together = texts(backend, asked)
     assert len(together) == len(asked) > 3
