@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 from collections import Counter
@@ -77,6 +78,7 @@ def parse_request(
     loaded = load_battery(battery, languages=_names(languages), topics=chosen_topics, part=part)
     chosen_kinds = _kinds(_names(kinds))
     cells = plan(loaded, selection(loaded.slices[part] if part else None, chosen_kinds, limit))
+    gc.freeze()  # they stay to the end: Python's collector need not look through them again
     if not cells:
         raise UsageError(
             "These languages, topics and kinds hold no cell to ask.", "Widen one of them."

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Tokens = tuple[int, ...]
 
+NEGLIGIBLE = 1e-5
+"""Of an option's probability: a way to say it that adds less is not looked into."""
+
 
 @dataclass(frozen=True)
 class LabelTokens:
@@ -32,6 +35,28 @@ class LabelTokens:
 
     ways: tuple[tuple[Tokens, ...], ...]
     tails: tuple[Tokens, ...]
+
+    def likely_tails(self, first: Callable[[int], float]) -> tuple[Tokens, ...]:
+        """Those of the tails that can move an option's log-probability by more than 0.00001.
+
+        The probability of its first token bounds that of a tail. Where one way to say a label
+        begins another, all tails are told: what one has is then taken from the other.
+
+        Args:
+            first: gives the log-probability of a token right after the prompt.
+        """
+        begins = {way for option in self.ways for way in option if len(way) == 1}
+        if any(tail[:1] in begins for tail in self.tails):
+            return self.tails
+        likely: set[int] = set()
+        for option in self.ways:
+            known = sum(math.exp(first(way[0])) for way in option if len(way) == 1)
+            likely |= {
+                way[0]
+                for way in option
+                if len(way) > 1 and math.exp(first(way[0])) > NEGLIGIBLE * known
+            }
+        return tuple(tail for tail in self.tails if tail[0] in likely)
 
 
 def label_tokens(
@@ -69,7 +94,7 @@ def label_logprobs(
     Args:
         first: gives the log-probability of a token right after the prompt.
         tails: for each of ``tokens.tails``, the summed log-probability of its tokens after the
-            first.
+            first; minus infinity where it does not count.
 
     Returns:
         The natural log-probability of each option. What one label shares with a longer one that

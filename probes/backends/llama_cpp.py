@@ -9,6 +9,7 @@ import psutil
 
 from probes.backends.answers import too_long
 from probes.backends.description import describe
+from probes.backends.free_cores import FreeCores
 from probes.backends.llama_memory import in_pieces, require_room, tokens_that_fit
 from probes.backends.llama_native import MICRO_BATCH, Context, Model, has_gpu
 from probes.backends.llama_scoring import score
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 SCORED_AT_ONCE = 32
 SCORING_CONTEXT = 16_640  # tokens of all cells that are being scored
 LONGEST_SCORED = 4096
-PARALLEL = 32
+PARALLEL = 64
 GENERATING_CONTEXT = 32_768  # tokens of all answers that are being written
 
 
@@ -49,6 +50,7 @@ class LlamaCpp:
         self._entry = entry
         self._weights = remembered_sha256(path)
         self._threads = psutil.cpu_count(logical=False) or 1
+        self._cores = FreeCores(self._threads)
         self._precision = choose(path, self._weights, precision, self._threads)
         file = at_precision(path, self._weights, self._precision, self._threads)
         require_room(file, entry.id)
@@ -162,5 +164,5 @@ class LlamaCpp:
 
     def _context(self, tokens: int, streams: int) -> Context:
         return Context(
-            self._model, tokens=tokens, streams=streams, threads=self._threads, wide=self._wide
+            self._model, tokens=tokens, streams=streams, cores=self._cores, wide=self._wide
         )

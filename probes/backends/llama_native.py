@@ -20,6 +20,7 @@ os.environ.setdefault("GOMP_SPINCOUNT", "30000")
 
 import llama_cpp as native
 
+from probes.backends.free_cores import FreeCores
 from prompts.errors import BackendError, ModelError
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ class Context:
         *,
         tokens: int,
         streams: int,
-        threads: int,
+        cores: FreeCores,
         wide: bool,
     ) -> None:
         """Make room for some tokens, in all sequences together.
@@ -200,7 +201,7 @@ class Context:
             model: whose memory it is.
             tokens: of all sequences.
             streams: that share the memory out in equal parts, a sequence in each.
-            threads: to compute with.
+            cores: say how many threads to compute with.
             wide: keep keys and values in 32 bits instead of 16.
 
         Raises:
@@ -211,8 +212,6 @@ class Context:
         parameters.n_batch = MICRO_BATCH
         parameters.n_ubatch = MICRO_BATCH
         parameters.n_seq_max = streams
-        parameters.n_threads = threads
-        parameters.n_threads_batch = threads
         parameters.flash_attn_type = native.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.kv_unified = False
         parameters.swa_full = True
@@ -228,6 +227,7 @@ class Context:
             )
         self.room = native.llama_n_ctx_seq(self.handle)
         self.streams = streams
+        self._cores = cores
         self.memory = native.llama_get_memory(self.handle)
         self._batch = native.llama_batch_init(MICRO_BATCH, 0, 1)
 
@@ -246,6 +246,8 @@ class Context:
             batch.n_seq_id[i] = 1
             batch.seq_id[i][0] = item.sequence
             batch.logits[i] = item.read
+        threads = self._cores.threads()
+        native.llama_set_n_threads(self.handle, threads, threads)
         status = native.llama_decode(self.handle, batch)
         if status != 0:
             why = "no room in its KV memory" if status == 1 else f"llama.cpp's status {status}"
@@ -321,7 +323,7 @@ def prompt_speed(path: Path, threads: int) -> float:
         BackendError: there is not enough memory.
     """
     model = Model(path, path.name)
-    context = Context(model, tokens=MICRO_BATCH, streams=1, threads=threads, wide=False)
+    context = Context(model, tokens=MICRO_BATCH, streams=1, cores=FreeCores(threads), wide=False)
     best = 0.0
     for _ in range(TRIES):
         context.clear()

@@ -8,6 +8,7 @@ number does not depend on which other cells are asked, nor in what order.
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -171,7 +172,8 @@ class _Tree:
             streams = dict(zip(begins, grown, strict=True))
             if level == 0 and not leaf:
                 self._hold(begins[-1], grown[-1])
-        rests = self._rests(asked, [streams[one.begin(levels - 1)] for one in asked], levels)
+        leaves = [streams[one.begin(levels - 1)] for one in asked]
+        rests = self._rests(asked, firsts, leaves, levels)
         return [
             option_logprobs(one.labels, first, rest, self._context.model.name)
             for one, first, rest in zip(asked, firsts, rests, strict=True)
@@ -213,14 +215,20 @@ class _Tree:
                     first |= {way[0]: float(row[way[0]]) - total for way in ways}
 
     def _rests(
-        self, asked: Sequence[_Asked], leaves: Sequence[int], levels: int
+        self,
+        asked: Sequence[_Asked],
+        firsts: Sequence[Mapping[int, float]],
+        leaves: Sequence[int],
+        levels: int,
     ) -> list[list[float]]:
         """Of each label of several tokens, the log-probability of those after its first."""
         found: dict[tuple[int, Tokens], float] = {}
         wanted = [
             (i, before)
-            for i, one in enumerate(asked)
-            for before in dict.fromkeys(tail[:-1] for tail in one.labels.tails)
+            for i, (one, first) in enumerate(zip(asked, firsts, strict=True))
+            for before in dict.fromkeys(
+                tail[:-1] for tail in one.labels.likely_tails(first.__getitem__)
+            )
         ]
         for begin in range(0, len(wanted), self._width):
             group = wanted[begin : begin + self._width]
@@ -230,7 +238,10 @@ class _Tree:
             ]
             read = partial(self._read_rests, asked, group, found)
             grow(self._context, nodes, levels % HALVES * self._width, read)
-        return [[found[i, tail] for tail in one.labels.tails] for i, one in enumerate(asked)]
+        return [
+            [found.get((i, tail), -math.inf) for tail in one.labels.tails]
+            for i, one in enumerate(asked)
+        ]
 
     def _read_rests(
         self,

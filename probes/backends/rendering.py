@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from probes.label_tokens import LabelTokens
 
 _SENTINEL = "§"  # stands for what differs, to find where the tokens of what is shared end
+_KEPT = 256  # beginnings whose tokens are kept: neighbouring cells share theirs
 
 
 class Prompts:
@@ -52,6 +53,7 @@ class Prompts:
         self._tokenise = tokenise
         self._begin = list(begin)
         self._labels: dict[tuple[tuple[int, ...], tuple[tuple[str, ...], ...]], LabelTokens] = {}
+        self._begun: dict[tuple[tuple[str, str], str], list[int]] = {}
 
     def tokens(self, cell: Cell) -> list[int]:
         """The tokens of a cell's prompt."""
@@ -63,7 +65,7 @@ class Prompts:
         shared = ""
         for part in (cell.head, cell.stem, cell.listing):
             shared += part
-            other = self._tokens(cell, shared + _SENTINEL)
+            other = self._begun_with(cell, shared)
             cuts.append(min(common(tokens, other), len(tokens) - 1))
         return tuple(accumulate(cuts, max))
 
@@ -91,6 +93,15 @@ class Prompts:
     def stop(self, cell: Cell) -> str | None:
         """What ends an answer besides the model: a base model goes on with questions of its own."""
         return f"\n{cell.base_frame[0]}" if self.base else None
+
+    def _begun_with(self, cell: Cell, shared: str) -> list[int]:
+        """The tokens of a message that goes on otherwise after what is shared."""
+        key = (cell.base_frame, shared)
+        if key not in self._begun:
+            if len(self._begun) >= _KEPT:
+                self._begun.clear()
+            self._begun[key] = self._tokens(cell, shared + _SENTINEL)
+        return self._begun[key]
 
     def _tokens(self, cell: Cell, message: str) -> list[int]:
         """The tokens of a rendered message, with BOS once where the vocabulary wants it."""

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import math
+from statistics import NormalDist
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from probes.backends.description import describe
 from probes.cell import Response, Shown
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 COVERAGE = 0.95
 SHARPNESS = 2.5
 WORDING_NOISE = 0.25
+_NORMAL = NormalDist()
 
 
 class Simulated:
@@ -63,7 +63,7 @@ class Simulated:
     def stance(self, family: str) -> float:
         """The planted stance of a family, in [-1, 1]."""
         if family not in self._stances:
-            self._stances[family] = float(self._draw(family).uniform(-1, 1))
+            self._stances[family] = 2 * self._chance(family) - 1
         return self._stances[family]
 
     def shown(self, cell: Cell) -> Shown:
@@ -91,7 +91,7 @@ class Simulated:
     def generate(self, cells: Sequence[Cell], sampling: Sampling) -> Iterator[Response]:
         """Answer each open cell with one of its poles, or neither."""
         for cell in cells:
-            chance = self._draw(f"{cell.family}{sampling.seed}").uniform(-1, 1)
+            chance = 2 * self._chance(f"{cell.family}{sampling.seed}") - 1
             text = cell.poles[0] if chance < self.stance(cell.family) else cell.poles[1]
             yield Response(cell=cell.id, ending="complete" if text else "empty", text=text)
 
@@ -100,9 +100,10 @@ class Simulated:
 
     def _noise(self, wording: str) -> float:
         if wording not in self._noises:
-            self._noises[wording] = float(self._draw(wording).normal(0, WORDING_NOISE))
+            self._noises[wording] = WORDING_NOISE * _NORMAL.inv_cdf(self._chance(wording))
         return self._noises[wording]
 
-    def _draw(self, name: str) -> np.random.Generator:
+    def _chance(self, name: str) -> float:
+        """A number between 0 and 1 that depends on the seed and a name alone."""
         digest = hashlib.sha256(f"{self._seed}/{name}".encode()).digest()
-        return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+        return (int.from_bytes(digest[:6], "big") + 0.5) / 2**48

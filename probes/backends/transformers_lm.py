@@ -8,6 +8,7 @@ frame, since an accelerator wants many rows at once. Exact scoring takes each ce
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -203,7 +204,8 @@ class TransformersLM:
             ways = [way for option in asked.labels.ways for way in option]
             first = {way[0]: float(row[way[0]]) - total for way in ways}
             own = memory.row(number, asked.length) if memory else None
-            tails = self._read_tails(asked, own)
+            read = self._read_tails(asked, asked.labels.likely_tails(first.__getitem__), own)
+            tails = [read.get(tail, -math.inf) for tail in asked.labels.tails]
             scores.append(option_logprobs(asked.labels, first, tails, self._entry.id))
         seconds = (time.perf_counter() - started) / len(group)
         for asked, logprobs in zip(group, scores, strict=True):
@@ -215,29 +217,34 @@ class TransformersLM:
                 seconds=seconds,
             )
 
-    def _read_tails(self, asked: _Asked, memory: Memory | None) -> list[float]:
-        """Summed log-probabilities of each label sequence's tokens after its first.
+    def _read_tails(
+        self, asked: _Asked, tails: Sequence[tuple[int, ...]], memory: Memory | None
+    ) -> dict[tuple[int, ...], float]:
+        """Summed log-probabilities of label sequences' tokens after their first.
 
         Args:
             asked: the cell.
+            tails: of its labels, those that are wanted.
             memory: of its whole prompt, None for a model that has none.
         """
         begin = () if memory else asked.own
-        sums: list[float] = []
-        for tails in self._groups(asked):
+        sums: dict[tuple[int, ...], float] = {}
+        for group in self._groups(asked, tails):
             rows, _ = self._model.compute(
-                [(*begin, *tail[:-1]) for tail in tails], memory, [len(tail) - 1 for tail in tails]
+                [(*begin, *tail[:-1]) for tail in group], memory, [len(tail) - 1 for tail in group]
             )
-            for tail, read in zip(tails, rows, strict=True):
+            for tail, read in zip(group, rows, strict=True):
                 pairs = zip(tail[1:], read, strict=True)
-                sums.append(sum(float(row[token]) - log_sum_exp(row) for token, row in pairs))
+                sums[tail] = sum(float(row[token]) - log_sum_exp(row) for token, row in pairs)
         return sums
 
-    def _groups(self, asked: _Asked) -> Iterator[list[tuple[int, ...]]]:
+    def _groups(
+        self, asked: _Asked, tails: Sequence[tuple[int, ...]]
+    ) -> Iterator[list[tuple[int, ...]]]:
         """The label sequences that are computed together, in the order given."""
         group: list[tuple[int, ...]] = []
         longest = 0
-        for tail in asked.labels.tails:
+        for tail in tails:
             longest = max(longest, len(tail))
             rows = len(group) + 1
             crowded = rows * longest > READ or rows * (asked.length + longest) > TOKENS

@@ -143,6 +143,46 @@ def test_labels_with_the_same_first_token_are_told_apart() -> None:
     assert [math.exp(value) for value in logprobs] == pytest.approx([0.45, 0.05])
 
 
+def test_unlikely_tails_are_not_looked_into() -> None:
+    """A tail whose first token is a hundred thousand times rarer than its label does not count."""
+    tokens = LabelTokens((((1,), (2, 3)), ((4,), (5, 6))), ((2, 3), (5, 6)))
+    first = {1: 0.5, 2: 4e-6, 4: 0.01, 5: 4e-6}
+    assert tokens.likely_tails(lambda token: math.log(first[token])) == ((5, 6),)
+
+
+def test_tails_that_go_on_from_a_label_are_always_looked_into() -> None:
+    """What 10 has is taken from 1, so it counts however little it is."""
+    tokens = LabelTokens((((1,), (2, 3)), ((1, 0),)), ((2, 3), (1, 0)))
+    first = {1: 0.5, 2: 1e-9}
+    assert tokens.likely_tails(lambda token: math.log(first[token])) == tokens.tails
+
+
+@given(
+    st.lists(
+        st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=3).map(tuple), min_size=1),
+        min_size=1,
+        max_size=4,
+    ),
+    st.lists(st.floats(-30, 0), min_size=6, max_size=6),
+    st.lists(st.floats(-5, -0.1), min_size=6, max_size=6),
+)
+def test_what_is_not_looked_into_moves_no_label(
+    labels: list[list[Tokens]], first: list[float], rest: list[float]
+) -> None:
+    """Left out, unlikely tails move no label's log-probability by more than 0.0001."""
+    ways = tuple(tuple(dict.fromkeys(option)) for option in labels)
+    several = (way for option in ways for way in option if len(way) > 1)
+    tokens = LabelTokens(ways, tuple(dict.fromkeys(several)))
+    likely = tokens.likely_tails(first.__getitem__)
+    tails = [sum(rest[token] for token in tail[1:]) for tail in tokens.tails]
+    left = [
+        value if tail in likely else -math.inf
+        for tail, value in zip(tokens.tails, tails, strict=True)
+    ]
+    whole = label_logprobs(tokens, first.__getitem__, tails)
+    assert label_logprobs(tokens, first.__getitem__, left) == pytest.approx(whole, abs=1e-4)
+
+
 def test_ways_with_and_without_space_add_up() -> None:
     """Both ways of saying a label are the label."""
     tokens = LabelTokens((((1,), (2,)), ((3,), (4,))), ())

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from probes.backends import opening
+from probes.backends.free_cores import FreeCores
 from probes.backends.llama_cpp import LlamaCpp
 from probes.backends.llama_native import Context
 from probes.backends.opening import open_backend
@@ -231,7 +232,9 @@ def test_llama_cpp_and_transformers_agree_on_every_word(
     reference = [plain_logprobs(backend, tokens)[-1] for tokens in prompts]
     for precision, most in DIVERGENCE.items():
         other = LlamaCpp(find(name), precision)
-        context = Context(other._model, tokens=1024, streams=1, threads=2, wide=precision == "f32")
+        context = Context(
+            other._model, tokens=1024, streams=1, cores=FreeCores(2), wide=precision == "f32"
+        )
         apart = []
         for tokens, ours in zip(prompts, reference, strict=True):
             context.clear()

@@ -11,7 +11,7 @@ import pytest
 
 from analysis.grid import grid, unit_means
 from analysis.measures import stance
-from probes.backends.simulated import WORDING_NOISE, Simulated
+from probes.backends.simulated import Simulated
 from probes.catalogue import ModelEntry
 from probes.cell import Cell, Option
 
@@ -66,11 +66,7 @@ def asked() -> pd.DataFrame:
             | {"frame": cell.frame, "option_order": cell.order, "cell": cell.id, "model": "m"}
             | {"stance": float(stance(p, VALUES)), "declined": 0.0, "K": 4}
             | {"planted": backend.stance(cell.family)}
-            | {
-                "noise": backend._draw(cell.item + cell.frame + cell.language).normal(
-                    0, WORDING_NOISE
-                )
-            }
+            | {"noise": backend._noise(cell.item + cell.frame + cell.language)}
         )
     return pd.DataFrame(rows)
 
