@@ -4,7 +4,7 @@ Bounded values are what doxa reports, so bounded values are planted: spread even
 (as the simulated backend does), near neutral, skewed, near one end; clustered in topics and in
 languages; the excess divergence and the difference of two models; rates from 2 to 98 %. At 10
 families the interval errs within 92 to 98 %: low where stances crowd at one end, high where they
-spread evenly. Discrete rates of few clusters may be covered more often, never much less.
+spread evenly. Discrete rates of few clusters may be covered more often, and not less.
 """
 
 from __future__ import annotations
@@ -120,13 +120,10 @@ def test_excess_divergence_and_difference_are_covered(
 
 
 @pytest.mark.parametrize("clusters", SIZES)
-@pytest.mark.parametrize("together", [0.0, 0.3])
+@pytest.mark.parametrize("together", [0.0, 0.3, 0.6])
 @pytest.mark.parametrize("rate", [0.02, 0.1, 0.5, 0.98])
 def test_rates_are_covered(rate: float, together: float, clusters: int, truth: Any) -> None:
-    """Six responses a family that go together or not; the plain interval ignores that.
-
-    Where few families do it at all (2 % of clusters that go together), 90 %.
-    """
+    """Six responses a family that go together or not; the plain interval ignores that."""
     runs = truth.runs(2000)
     shape = (clusters, runs)
     if together:
@@ -136,8 +133,6 @@ def test_rates_are_covered(rate: float, together: float, clusters: int, truth: A
         chance = np.full(shape, rate)
     counts = truth.rng.binomial(6, chance)
     _, low, high = clustered_rate(counts, np.full(shape, 6))
-    expected_clusters = clusters * min(rate, 1 - rate)
-    least = 0.93 if not together or expected_clusters > 2 else 0.88
-    assert held(low, high, rate) > least - truth.slack(0.05, runs)
+    assert held(low, high, rate) > 0.93 - truth.slack(0.05, runs)
     if together and clusters >= 20:
         assert held(*wilson(counts.sum(0), 6 * clusters), rate) < 0.9
