@@ -33,6 +33,7 @@ from analysis.measures import (
     wasserstein,
 )
 from analysis.pairwise import UNMATCHED, adjusted, check_baseline, sides
+from analysis.verdicts import ALPHA
 from prompts.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -219,15 +220,14 @@ def distance_table(
         seed: of both.
 
     Returns:
-        `DISTANCE`, after the columns of ``by``. The interval of a pooled distance is BCa over
-        clusters, that of a mean over items the bootstrap-t. A pooled distance is never zero by
-        chance alone, so its interval does not tell whether there is a difference: ``floor`` is
-        what it would be on average if it were chance which of the two models gave which answer,
-        and ``p`` the permutation test of that (labels swapped by item or cluster, one-sided).
-        ``detectable`` is the distance, floor and all, that the test would find in four runs of
-        five: the 95 % point of the swapped distances and 0.84 standard errors, those that the
-        interval has. Item by item a swap changes nothing, so that all three are NaN: it takes
-        several answers a model and item to tell (`noise.excess_divergence`).
+        `DISTANCE`, after the columns of ``by``. The interval of a pooled distance is a bootstrap
+        over clusters that allows for its bias, that of a mean over items the bootstrap-t. A pooled
+        distance is never zero by chance alone: ``floor`` is what it would be on average if it were
+        chance which of the two models gave which answer, and ``p`` the permutation test of that
+        (labels swapped by item or cluster, one-sided). ``detectable`` is the distance, floor and
+        all, that the test would find in four runs of five: the 95 % point of the swapped distances
+        and 0.84 standard errors. Item by item a swap changes nothing, so that all three are NaN: it
+        takes several answers a model and item to tell (`noise.excess_divergence`).
 
     Raises:
         AnalysisError: columns are missing, there is no such measure, baseline or base, the
@@ -364,14 +364,34 @@ def _line(
             p, q = np.split(total / (total.sum(-1, keepdims=True) / 2), 2, axis=-1)
             return distance(p, q)
 
-        low, high = cluster_bootstrap(sums, statistic, chance.resamples(size))[1:]
-        line |= {"low": low[0], "high": high[0]}
         line |= _swapped(sums, statistic, *chance.swaps(size))
-        critical = line.pop("critical")
-        line["detectable"] = critical + NORMAL_80 * (high[0] - low[0]) / (2 * NORMAL_975)
+        line |= _interval(sums, statistic, chance.resamples(size), line["distance"], line["p"])
+        critical, se = line.pop("critical"), line.pop("se")
+        line["detectable"] = critical + NORMAL_80 * se
     if np.isnan(line["low"]):
         line["reason"] = ONE_CLUSTER if size < 2 else NO_SPREAD
     return line
+
+
+def _interval(
+    sums: Floats, statistic: Callable[[Floats], Floats], times: Floats, value: float, p: float
+) -> dict[str, float]:
+    """Both ends for a pooled distance, and its standard error; NaN where the items do not differ.
+
+    A distance of samples is too long, and that of resamples too long once more. No one bootstrap
+    interval serves: near zero BCa and the percentile interval never hold the truth. So the upper
+    end is the percentile interval's, the lower one the least of BCa's and the basic bootstrap's,
+    and zero where the permutation test finds no difference. Simulated coverage (Wasserstein and
+    Jensen-Shannon distances of five options from 0 to 0.26, 20 to 300 items, 300 runs each): 91 to
+    98 %, against 0 to 96 of BCa.
+    """
+    low = cluster_bootstrap(sums, statistic, times)[1][0]
+    ends = [end[0] for end in cluster_bootstrap(sums, statistic, times, method="percentile")[1:]]
+    if np.isnan(low):
+        return dict.fromkeys(("low", "high", "se"), float("nan"))
+    low = 0.0 if p > ALPHA else max(min(low, 2 * value - ends[1]), 0.0)
+    se = (ends[1] - ends[0]) / (2 * NORMAL_975)
+    return {"low": low, "high": max(ends[1], value), "se": se}
 
 
 def _swapped(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 
 from analysis.outcomes import RATE, SWITCH, outcome_table, paired_outcomes, switch_table
