@@ -387,9 +387,9 @@ def mcnemar_detectable(
 
     Examples:
         >>> round(mcnemar_detectable(0, 0, 100), 3)
-        0.077
+        0.078
         >>> round(mcnemar_detectable(30, 30, 100), 3)
-        0.225
+        0.268
     """
     size = int(n)
     noise = min(only_a, only_b) / n if n > 0 else 0.0
