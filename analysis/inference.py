@@ -397,7 +397,7 @@ def mcnemar_detectable(
     low, high = 0.0, most
     if size < 1 or _mcnemar_power(high, noise, size, alpha) < power:
         return float("nan")
-    for _ in range(20):
+    for _ in range(12):
         middle = (low + high) / 2
         if _mcnemar_power(middle, noise, size, alpha) < power:
             low = middle
