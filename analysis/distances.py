@@ -380,7 +380,7 @@ def _interval(
 
     A distance of samples is too long, and that of resamples too long once more. No one bootstrap
     interval serves: near zero BCa and the percentile interval never hold the truth. So the upper
-    end is the percentile interval's, the lower one the least of BCa's and the basic bootstrap's,
+    end is the percentile interval's, the lower one the lesser of BCa's and the basic bootstrap's,
     and zero where the permutation test finds no difference. Simulated coverage (Wasserstein and
     Jensen-Shannon distances of five options from 0 to 0.26, 20 to 300 items, 300 runs each): 91 to
     98 %, against 0 to 96 of BCa.
@@ -496,7 +496,7 @@ def _outcomes(
         )
     span = float(np.ptp(positions)) if len(positions) else 0.0
     length = span if normalised and span > 0 else 1.0
-    return found, _Distance(name, base, positions, length, span / length)
+    return found, _Distance(name, base, positions, length, 1.0 if normalised else span)
 
 
 def _measure(name: str) -> str:

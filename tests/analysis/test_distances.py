@@ -215,6 +215,8 @@ def test_one_answer_that_all_gave_is_no_distance() -> None:
         assert (found["distance"], found["floor"], found["p"]) == (0, 0, 1)
         assert "do not differ" in found["reason"]
         assert distance_matrix(same, "wasserstein", normalised=normalised).loc["a", "b"] == 0
+    item_by_item = distance_table(same, "wasserstein", over="items", draws=200).iloc[0]
+    assert item_by_item["low"] == 0 < item_by_item["high"]
 
 
 def test_columns_have_an_order_too() -> None:
