@@ -14,11 +14,12 @@ apart as can be item by item.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
 from analysis import verdicts
 from analysis.inference import swaps
@@ -32,6 +33,7 @@ from analysis.measures import (
     wasserstein,
 )
 from analysis.pairwise import UNMATCHED, adjusted, check_baseline, sides
+from analysis.verdicts import ALPHA
 from prompts.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -39,14 +41,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from analysis.items import Arranged
     from analysis.pairwise import Correction
 
     Floats = NDArray[np.float64]
     Codes = NDArray[np.intp]
-    Measure = Literal[
-        "jensen-shannon divergence", "jensen-shannon distance", "wasserstein", "total variation"
-    ]
+    Masks = NDArray[np.bool_]
     Over = Literal["pooled", "items"]
 
 MEASURES = (
@@ -55,6 +54,16 @@ MEASURES = (
     "wasserstein",
     "total variation",
 )
+ALIASES = {
+    "w1": "wasserstein",
+    "wasserstein 1": "wasserstein",
+    "wasserstein distance": "wasserstein",
+    "wasserstein 1 distance": "wasserstein",
+    "earth mover's distance": "wasserstein",
+    "total variation distance": "total variation",
+}
+"""Other names under which they are published."""
+
 DISTANCE = [
     *("a", "b", "n", "clusters", "unmatched", "distance", "low", "high", "floor", "p"),
     *("p_adjusted", "detectable", "verdict", "measurable", "reason"),
@@ -69,12 +78,29 @@ NO_SPREAD = "the items do not differ: no interval can be drawn from them"
 
 @dataclass(frozen=True)
 class _Distance:
-    """A measure with its settings; ``positions`` of the outcomes for Wasserstein."""
+    """A measure with its settings.
+
+    Attributes:
+        name: of the measure.
+        base: of the logarithm.
+        positions: ``(C,)`` of the outcomes, ascending, for Wasserstein.
+        length: of the whole scale; what Wasserstein is a share of, 1 for one in its units.
+        reach: how far Wasserstein can be, from one end of the scale to the other.
+    """
 
     name: str
     base: float
-    normalised: bool
     positions: Floats
+    length: float
+    reach: float
+
+    @property
+    def most(self) -> float:
+        """The greatest value."""
+        if self.name == "wasserstein":
+            return self.reach
+        ends = np.eye(2)
+        return float(self(ends[0], ends[1]))
 
     def __call__(self, p: Floats, q: Floats) -> Floats:
         if self.name == "jensen-shannon divergence":
@@ -83,15 +109,45 @@ class _Distance:
             return jensen_shannon_distance(p, q, base=self.base)
         if self.name == "total variation":
             return total_variation(p, q)
-        return wasserstein(p, q, self.positions, normalised=self.normalised)
+        if len(self.positions) == 1:  # the one answer that all gave
+            return np.zeros(np.broadcast_shapes(p.shape, q.shape)[:-1])
+        return wasserstein(p, q, self.positions, normalised=False) / self.length
 
-    @property
-    def most(self) -> float:
-        """The greatest value."""
-        if self.name == "wasserstein":
-            return 1.0 if self.normalised else float(np.ptp(self.positions))
-        ends = np.eye(2)
-        return float(self(ends[0], ends[1]))
+
+@dataclass(frozen=True)
+class _Answers:
+    """What models answered, of the outcomes as few as occur.
+
+    Attributes:
+        models: in order of appearance.
+        there: ``(models, items)``, whether there is an answer.
+        shares: ``(models * items, C)`` of the outcomes in each answer, sparse: with numbers for
+            outcomes there can be as many of them as answers.
+        clusters: ``(items,)``.
+    """
+
+    models: list[Hashable]
+    there: Masks
+    shares: sparse.csr_array
+    clusters: Codes
+
+
+@dataclass(frozen=True)
+class _Common:
+    """Two models on the items that both answered, with the outcomes that occur there.
+
+    Attributes:
+        one, two: ``(n, C)`` shares of outcomes.
+        clusters: ``(n,)`` codes from 0 on.
+        distance: the measure on these outcomes.
+        unmatched: items that one of them answered.
+    """
+
+    one: Floats
+    two: Floats
+    clusters: Codes
+    distance: _Distance
+    unmatched: int
 
 
 @dataclass
@@ -123,7 +179,7 @@ class _Chance:
 
 def distance_table(
     data: Any,
-    measure: Measure,
+    measure: str,
     baseline: Hashable | None = None,
     *,
     over: Over = "pooled",
@@ -145,14 +201,14 @@ def distance_table(
         data: a long table with a row per answer, or a wide one with a row per item and a column
             per model; a DataFrame or what makes one. Several answers of a model to an item count
             with their shares.
-        measure: one of `MEASURES`.
+        measure: one of `MEASURES`, or another name of it (`ALIASES`).
         baseline: the model that the others are held against (side ``b``); None for all pairs.
         over: ``pooled`` or ``items``, as above.
         base: of the logarithm in the Jensen-Shannon measures; ``math.e`` for nats.
         normalised: Wasserstein as a share of the length of the scale, else in its units.
-        order: for Wasserstein, the whole scale in order, or the position of each outcome. Numbers
-            and ordered categories have their own, but only as far as they occur: name the scale
-            where its ends may not.
+        order: for Wasserstein, the whole scale in order, or the position of each outcome (of each
+            column, where columns hold a distribution). Numbers and ordered categories have their
+            own, but only as far as they occur: name the scale where its ends may not.
         model: column of what is compared.
         item: column or columns that two answers share if they are a pair.
         outcome: column of labels or numbers, or the columns that hold a distribution, in the order
@@ -164,19 +220,18 @@ def distance_table(
         seed: of both.
 
     Returns:
-        `DISTANCE`, after the columns of ``by``. The interval of a pooled distance is BCa over
-        clusters, that of a mean over items the bootstrap-t. A pooled distance is never zero by
-        chance alone, so its interval does not tell whether there is a difference: ``floor`` is
-        what it would be on average if it were chance which of the two models gave which answer,
-        and ``p`` the permutation test of that (labels swapped by item or cluster, one-sided).
-        ``detectable`` is the distance, floor and all, that the test would find in four runs of
-        five: the 95 % point of the swapped distances and 0.84 standard errors, those that the
-        interval has. Item by item a swap changes nothing, so that all three are NaN: it takes
-        several answers a model and item to tell (`noise.excess_divergence`).
+        `DISTANCE`, after the columns of ``by``. The interval of a pooled distance is a bootstrap
+        over clusters that allows for its bias, that of a mean over items the bootstrap-t. A pooled
+        distance is never zero by chance alone: ``floor`` is what it would be on average if it were
+        chance which of the two models gave which answer, and ``p`` the permutation test of that
+        (labels swapped by item or cluster, one-sided). ``detectable`` is the distance, floor and
+        all, that the test would find in four runs of five: the 95 % point of the swapped distances
+        and 0.84 standard errors. Item by item a swap changes nothing, so that all three are NaN: it
+        takes several answers a model and item to tell (`noise.excess_divergence`).
 
     Raises:
-        AnalysisError: columns are missing, there is no such measure or baseline, the outcomes
-            have no order, or a row is no distribution.
+        AnalysisError: columns are missing, there is no such measure, baseline or base, the
+            outcomes have no order, or a row is no distribution.
 
     Examples:
         >>> wide = pd.DataFrame({"a": list("yynyynyyyy"), "b": list("nnnnynnnnn")})
@@ -187,15 +242,14 @@ def distance_table(
     columns = Columns(model, names(item), names(outcome), names(cluster), names(by))
     table = long_table(data, columns)
     check_baseline(table, model, baseline)
-    shares, positions = _outcomes(table, columns, order, measure)
-    distance = _Distance(measure, base, normalised, positions)
+    shares, distance = _outcomes(table, columns, order, measure, base=base, normalised=normalised)
     place = table.assign(_row=np.arange(len(table)))
     chance = _Chance(seed, draws)
     lines = []
     for group, part in groups(place, columns.by):
-        arranged = arrange(part, shares[part["_row"].to_numpy()], columns, once=False)
-        for a, b in sides(arranged.models, baseline):
-            lines.append(group | _line(arranged, a, b, distance, over, chance))
+        answers = _arranged(part, shares[part["_row"].to_numpy()], columns)
+        for a, b in sides(answers.models, baseline):
+            lines.append(group | _line(answers, a, b, distance, over, chance))
     found = pd.DataFrame(lines, columns=[*columns.by, *DISTANCE])
     found = found.astype({"n": int, "clusters": int, "unmatched": int, "measurable": bool})
     found["p_adjusted"] = adjusted(found["p"].astype(float), correction)
@@ -203,7 +257,7 @@ def distance_table(
         verdicts.distance(
             str(row["a"]),
             str(row["b"]),
-            measure,
+            distance.name,
             **{key: row[key] for key in ("distance", "low", "high", "floor", "p_adjusted")},
         )
         if row["measurable"]
@@ -215,7 +269,7 @@ def distance_table(
 
 def distance_matrix(
     data: Any,
-    measure: Measure,
+    measure: str,
     *,
     over: Over = "pooled",
     base: float = 2.0,
@@ -255,44 +309,41 @@ def distance_matrix(
     """
     columns = Columns(model, names(item), names(outcome))
     table = long_table(data, columns)
-    shares, positions = _outcomes(table, columns, order, measure)
-    distance = _Distance(measure, base, normalised, positions)
-    arranged = arrange(table, shares, columns, once=False)
-    square = np.full((len(arranged.models),) * 2, np.nan)
-    for a, b in sides(arranged.models, None):
-        one, two, _ = _common(arranged, a, b)
-        if len(one):
-            square[a, b] = square[b, a] = _value(distance, over, one, two)
-    square[np.diag_indices(len(square))] = np.where(
-        np.isnan(arranged.answers[:, :, 0]).all(1), np.nan, 0.0
-    )
-    return pd.DataFrame(square, index=arranged.models, columns=arranged.models)
+    shares, distance = _outcomes(table, columns, order, measure, base=base, normalised=normalised)
+    answers = _arranged(table, shares, columns)
+    square = np.full((len(answers.models),) * 2, np.nan)
+    for a, b in sides(answers.models, None):
+        both = _common(answers, a, b, distance)
+        if len(both.one):
+            square[a, b] = square[b, a] = _value(both, over)
+    square[np.diag_indices(len(square))] = np.where(answers.there.any(1), 0.0, np.nan)
+    return pd.DataFrame(square, index=answers.models, columns=answers.models)
 
 
 def _line(
-    arranged: Arranged,
+    answers: _Answers,
     a: int,
     b: int,
     distance: _Distance,
     over: Over,
     chance: _Chance,
 ) -> dict[str, Any]:
-    one, two, clusters = _common(arranged, a, b)
+    both = _common(answers, a, b, distance)
+    one, two, clusters, distance = both.one, both.two, both.clusters, both.distance
     nan = float("nan")
-    answered = ~np.isnan(arranged.answers[[a, b], :, 0]).all(0)
     line: dict[str, Any] = {
-        "a": arranged.models[a],
-        "b": arranged.models[b],
+        "a": answers.models[a],
+        "b": answers.models[b],
         "n": len(one),
         "clusters": int(clusters.max(initial=-1)) + 1,
-        "unmatched": int(answered.sum()) - len(one),
+        "unmatched": both.unmatched,
         **dict.fromkeys(("distance", "low", "high", "floor", "p", "detectable"), nan),
         "measurable": len(one) > 0,
         "reason": "" if len(one) else UNMATCHED,
     }
     if not len(one):
         return line
-    line["distance"] = _value(distance, over, one, two)
+    line["distance"] = _value(both, over)
     size = line["clusters"]
     if over == "items":
         each = distance(one, two)
@@ -313,14 +364,34 @@ def _line(
             p, q = np.split(total / (total.sum(-1, keepdims=True) / 2), 2, axis=-1)
             return distance(p, q)
 
-        low, high = cluster_bootstrap(sums, statistic, chance.resamples(size))[1:]
-        line |= {"low": low[0], "high": high[0]}
         line |= _swapped(sums, statistic, *chance.swaps(size))
-        critical = line.pop("critical")
-        line["detectable"] = critical + NORMAL_80 * (high[0] - low[0]) / (2 * NORMAL_975)
+        line |= _interval(sums, statistic, chance.resamples(size), line["distance"], line["p"])
+        critical, se = line.pop("critical"), line.pop("se")
+        line["detectable"] = critical + NORMAL_80 * se
     if np.isnan(line["low"]):
         line["reason"] = ONE_CLUSTER if size < 2 else NO_SPREAD
     return line
+
+
+def _interval(
+    sums: Floats, statistic: Callable[[Floats], Floats], times: Floats, value: float, p: float
+) -> dict[str, float]:
+    """Both ends for a pooled distance, and its standard error; NaN where the items do not differ.
+
+    A distance of samples is too long, and that of resamples too long once more. No one bootstrap
+    interval serves: near zero BCa and the percentile interval never hold the truth. So the upper
+    end is the percentile interval's, the lower one the lesser of BCa's and the basic bootstrap's,
+    and zero where the permutation test finds no difference. Simulated coverage (Wasserstein and
+    Jensen-Shannon distances of five options from 0 to 0.26, 20 to 300 items, 300 runs each): 91 to
+    98 %, against 0 to 96 of BCa.
+    """
+    low = cluster_bootstrap(sums, statistic, times)[1][0]
+    ends = [end[0] for end in cluster_bootstrap(sums, statistic, times, method="percentile")[1:]]
+    if np.isnan(low):
+        return dict.fromkeys(("low", "high", "se"), float("nan"))
+    low = 0.0 if p > ALPHA else max(min(low, 2 * value - ends[1]), 0.0)
+    se = (ends[1] - ends[0]) / (2 * NORMAL_975)
+    return {"low": low, "high": max(ends[1], value), "se": se}
 
 
 def _swapped(
@@ -337,19 +408,45 @@ def _swapped(
     return {"p": p, "floor": float(drawn.mean()), "critical": float(np.quantile(drawn, 0.95))}
 
 
-def _value(distance: _Distance, over: Over, one: Floats, two: Floats) -> float:
+def _value(both: _Common, over: Over) -> float:
     if over == "items":
-        return float(distance(one, two).mean())
+        return float(both.distance(both.one, both.two).mean())
     if over == "pooled":
-        return float(distance(one.mean(0), two.mean(0)))
+        return float(both.distance(both.one.mean(0), both.two.mean(0)))
     raise AnalysisError(f"There is no distance over {over}.", "Use 'pooled' or 'items'.")
 
 
-def _common(arranged: Arranged, a: int, b: int) -> tuple[Floats, Floats, Codes]:
-    one, two = arranged.answers[a], arranged.answers[b]
-    there = ~np.isnan(one[:, 0]) & ~np.isnan(two[:, 0])
-    clusters = np.unique(arranged.clusters[there], return_inverse=True)[1]
-    return one[there], two[there], clusters
+def _arranged(table: pd.DataFrame, shares: sparse.csr_array, columns: Columns) -> _Answers:
+    """Answers by model and item; several of a model to an item count with their shares.
+
+    Args:
+        table: from `items.long_table`.
+        shares: ``(rows, C)``; a row without any is unanswered.
+        columns: of the table.
+    """
+    answered = np.diff(shares.indptr) > 0
+    found = arrange(table, np.where(answered, 0.0, np.nan)[:, None], columns, once=False)
+    there = ~np.isnan(found.answers[:, :, 0])
+    rows = np.flatnonzero(answered)
+    cells = found.cells[rows]
+    times = np.bincount(cells, minlength=there.size)
+    averaging = sparse.csr_array((1 / times[cells], (cells, rows)), shape=(there.size, len(table)))
+    return _Answers(found.models, there, sparse.csr_array(averaging @ shares), found.clusters)
+
+
+def _common(answers: _Answers, a: int, b: int, distance: _Distance) -> _Common:
+    there = answers.there[a] & answers.there[b]
+    items = np.flatnonzero(there)
+    width = answers.there.shape[1]
+    one, two = (answers.shares[model * width + items] for model in (a, b))
+    occurs = np.unique(np.concatenate([one.indices, two.indices]))
+    return _Common(
+        one=one[:, occurs].toarray(),
+        two=two[:, occurs].toarray(),
+        clusters=np.unique(answers.clusters[there], return_inverse=True)[1],
+        distance=replace(distance, positions=distance.positions[occurs]),
+        unmatched=int((answers.there[a] ^ answers.there[b]).sum()),
+    )
 
 
 def _by_cluster(values: Floats, clusters: Codes) -> Floats:
@@ -361,28 +458,77 @@ def _outcomes(
     columns: Columns,
     order: Sequence[Hashable] | Mapping[Hashable, float] | None,
     measure: str,
-) -> tuple[Floats, Floats]:
-    """What each row answered as a distribution ``(rows, C)``, and where each outcome lies."""
-    if measure not in MEASURES:
-        raise AnalysisError(f"There is no measure {measure}.", f"Use {listed(MEASURES)}.")
+    *,
+    base: float,
+    normalised: bool,
+) -> tuple[sparse.csr_array, _Distance]:
+    """What each row answered as shares ``(rows, C)``, none where missing, and the measure."""
+    name = _measure(measure)
+    if not (base > 0 and base != 1 and np.isfinite(base)):
+        raise AnalysisError(f"There is no logarithm of base {base:g}.", "Use 2 or math.e.")
     if len(columns.outcome) > 1:
-        shares = np.column_stack([numbers(table[name]) for name in columns.outcome])
+        shares = np.column_stack([numbers(table[column]) for column in columns.outcome])
         _check(shares, table, columns)
-        return shares, np.arange(shares.shape[1], dtype=float)
-    outcome = table[columns.outcome[0]]
-    scale, positions = _scale(outcome, order, needed=measure == "wasserstein")
-    code = pd.Index(scale).get_indexer(pd.Index(outcome.astype(object)))
-    missing = outcome.isna().to_numpy(bool)
-    strange = (code < 0) & ~missing
-    if strange.any():
-        raise AnalysisError(
-            f"The outcomes {listed(outcome[strange].unique())} are not in the order given.",
-            "Name the whole scale in `order`.",
+        positions = _column_positions(columns.outcome, order)
+        ascending = np.argsort(positions, kind="stable")
+        shares, positions = shares[:, ascending], positions[ascending]
+        missing = np.asarray(np.isnan(shares).any(axis=1))
+        found = sparse.csr_array(np.where(missing[:, None], 0.0, shares))
+    else:
+        outcome = table[columns.outcome[0]]
+        scale, positions = _scale(outcome, order, needed=name == "wasserstein")
+        code = pd.Index(scale).get_indexer(pd.Index(outcome.astype(object)))
+        missing = outcome.isna().to_numpy(bool)
+        strange = (code < 0) & ~missing
+        if strange.any():
+            raise AnalysisError(
+                f"The outcomes {listed(outcome[strange].unique())} are not in the order given.",
+                "Name the whole scale in `order`.",
+            )
+        rows = np.flatnonzero(~missing)
+        found = sparse.csr_array(
+            (np.ones(len(rows)), (rows, code[rows])), shape=(len(table), len(scale))
         )
-    shares = np.zeros((len(table), len(scale)))
-    shares[np.arange(len(table)), code] = 1.0
-    shares[missing] = np.nan
-    return shares, positions
+    if name == "wasserstein" and (np.diff(positions) <= 0).any():
+        raise AnalysisError(
+            "Two outcomes have the same position in the order given.",
+            "Give each outcome a position of its own, or the same name to both.",
+        )
+    span = float(np.ptp(positions)) if len(positions) else 0.0
+    length = span if normalised and span > 0 else 1.0
+    return found, _Distance(name, base, positions, length, 1.0 if normalised else span)
+
+
+def _measure(name: str) -> str:
+    """The measure of that name, however it is spelt."""
+    spelt = {known.replace("-", " "): known for known in MEASURES} | ALIASES
+    found = spelt.get(name.casefold().replace("-", " ").replace("_", " ").strip())
+    if found is None:
+        both = " JSD is short for two of them." if name.casefold() in {"js", "jsd"} else ""
+        raise AnalysisError(f"There is no measure {name}.{both}", f"Use {listed(MEASURES)}.")
+    return found
+
+
+def _column_positions(
+    columns: Sequence[str], order: Sequence[Hashable] | Mapping[Hashable, float] | None
+) -> Floats:
+    """Where the outcomes that columns stand for lie."""
+    if order is None:
+        return np.arange(len(columns), dtype=float)
+    placed = order if isinstance(order, Mapping) else {name: i for i, name in enumerate(order)}
+    if set(placed) == set(columns):
+        return np.array([placed[name] for name in columns], float)
+    given = list(order)
+    if len(given) == len(columns) and all(map(_is_number, given)):
+        return np.array(given, float)
+    raise AnalysisError(
+        f"The order {listed(given)} is not one of the columns {listed(columns)}.",
+        "Name each column once, or give a position for each.",
+    )
+
+
+def _is_number(x: Any) -> bool:
+    return isinstance(x, int | float | np.number | np.bool_) and bool(np.isfinite(x))
 
 
 def _scale(
@@ -401,7 +547,7 @@ def _scale(
         return scale, np.arange(len(scale), dtype=float)
     else:
         found = outcome.dropna().astype(object).unique()
-        if not all(isinstance(x, (int, float, np.number, np.bool_)) for x in found):
+        if not all(map(_is_number, found)):
             if needed:
                 raise AnalysisError(
                     f"The outcomes {listed(found)} have no order.",
@@ -410,7 +556,7 @@ def _scale(
             scale = list(found)
             return scale, np.arange(len(scale), dtype=float)
         scale = sorted(found)
-    if all(isinstance(x, (int, float, np.number)) for x in scale):
+    if all(map(_is_number, scale)):
         scale = sorted(scale)
         return scale, np.array(scale, float)
     return scale, np.arange(len(scale), dtype=float)

@@ -14,13 +14,14 @@ the squared stance is common to both sides.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from analysis.grid import grid, level_means
+from prompts.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,6 +53,46 @@ class Thresholds:
     negation: float = 0.5
     paraphrase: float = 0.5
     controls: float = 0.75
+
+
+LEAST = Thresholds(coverage=0.0, order=-1.0, negation=-1.0, paraphrase=-1.0, controls=0.0)
+"""What every model passes: gates off."""
+
+
+def thresholds(text: str) -> Thresholds:
+    """Thresholds as a user writes them; what is not named stays as it is.
+
+    Args:
+        text: such as ``order=0.3,controls=0.6``; ``off`` for gates that everything passes.
+
+    Raises:
+        UsageError: there is no such gate, or no value that it could have.
+
+    Examples:
+        >>> thresholds("order=0.3").order
+        0.3
+    """
+    if text.strip() == "off":
+        return LEAST
+    least = asdict(LEAST)
+    chosen: dict[str, float] = {}
+    for part in filter(None, text.split(",")):
+        gate, _, number = (word.strip() for word in part.partition("="))
+        if gate not in least:
+            raise UsageError(
+                f"There is no gate {gate or part!r}.",
+                f"Gates are {', '.join(least)}; write them as order=0.3,controls=0.6, or off.",
+            )
+        try:
+            chosen[gate] = float(number)
+        except ValueError:
+            chosen[gate] = float("nan")
+        if not least[gate] <= chosen[gate] <= 1:
+            raise UsageError(
+                f"The gate {gate} cannot have the threshold {number!r}.",
+                f"Give a number from {least[gate]:g} to 1, as in {gate}=0.6.",
+            )
+    return replace(Thresholds(), **chosen)
 
 
 UNJUDGED = {

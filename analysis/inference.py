@@ -302,6 +302,123 @@ def detectable(se: ArrayLike, df: ArrayLike, power: float = 0.8, alpha: float = 
     return smallest
 
 
+def rates_equivalence_test(
+    only_a: ArrayLike, only_b: ArrayLike, n: ArrayLike, margin: float
+) -> Floats:
+    r"""Two one-sided score tests that the difference of two paired rates is less than ``margin``.
+
+    With b items where the outcome is a's only and c where it is b's only, of n, the test that the
+    difference is :math:`\delta` has
+
+    .. math:: z = \frac{b - c - n \delta}{\sqrt{n (2 q + \delta (1 - \delta))}}, \quad
+        q = \frac{\sqrt{B^2 - 8 n C} - B}{4 n}, \quad
+        B = (2 n - b + c) \delta - b - c, \quad C = -c \, \delta (1 - \delta)
+
+    for :math:`\delta \ge 0`, sides exchanged for the other end. The t test of `equivalence_test`
+    takes its standard error from what was seen; where the two seldom differ that is next to
+    nothing, and it passes 7 to 15 times in 100 where it should in 5 (60 to 500 items, one model
+    alone with the outcome on 5 % of them, margin 0.05; this one 2 to 6).
+
+    Args:
+        only_a: ``(...)`` items where the outcome is a's only; need not be whole.
+        only_b: ``(...)`` items where it is b's only.
+        n: ``(...)`` items in all.
+        margin: the largest difference that counts as none, stated before looking.
+
+    Returns:
+        ``(...)`` the larger of the two one-sided p-values; NaN where there is no item.
+
+    Raises:
+        ValueError: the margin is not above zero.
+
+    References:
+        Tango 1998, "Equivalence test and confidence interval for the difference in proportions for
+        the paired-sample design", Stat. Med. 17: 891-908.
+
+    Examples:
+        >>> rates_equivalence_test(0, 1, 44, 0.1).round(3)
+        np.float64(0.044)
+    """
+    if not margin > 0:
+        raise ValueError("the margin of an equivalence test must be above zero")
+    b, c, n = (np.asarray(x, float) for x in (only_a, only_b, n))
+    items = np.where(n > 0, n, np.nan)
+    if margin >= 1:  # no difference of rates is larger
+        return np.where(np.isnan(items), np.nan, 0.0)[()]
+    return np.maximum(_below(b, c, items, margin), _below(c, b, items, margin))[()]
+
+
+def _below(b: Floats, c: Floats, n: Floats, margin: float) -> Floats:
+    """P-value of the test that the difference of rates, (b - c) / n, is ``margin`` or more."""
+    linear = (2 * n - b + c) * margin - b - c
+    inside = linear**2 + 8 * n * c * margin * (1 - margin)
+    q = (np.sqrt(inside) - linear) / (4 * n)
+    z = (b - c - n * margin) / np.sqrt(n * (2 * q + margin * (1 - margin)))
+    return np.asarray(stats.norm.cdf(z))
+
+
+def mcnemar_detectable(
+    only_a: float, only_b: float, n: float, power: float = 0.8, alpha: float = 0.05
+) -> float:
+    r"""Smallest difference of two paired rates that the exact McNemar test finds.
+
+    Items on which the two differ by chance are taken to be as many as were seen on the rarer side,
+    on either side; the difference comes on top. The power is exact,
+
+    .. math:: \sum_m P(M = m) \, P\big( p(B, m - B) \le \alpha \mid M = m \big)
+
+    over the numbers M of items on which they differ and B of those that are a's, both binomial.
+    Where the two hardly differ it is a good deal more than a formula with the standard error
+    would give: five items cannot show anything.
+
+    Args:
+        only_a: items where the outcome is a's only; need not be whole.
+        only_b: items where it is b's only.
+        n: items in all, or what they are worth (`rates.effective_size`).
+        power: chance to find it.
+        alpha: of the test, before any correction for many tests.
+
+    Returns:
+        A difference of rates in (0, 1]; NaN where not even the largest would be found.
+
+    References:
+        Connor 1987, "Sample size for testing differences in proportions for the paired-sample
+        design", Biometrics 43.
+
+    Examples:
+        >>> round(mcnemar_detectable(0, 0, 100), 3)
+        0.078
+        >>> round(mcnemar_detectable(30, 30, 100), 3)
+        0.268
+    """
+    size = int(n)
+    noise = min(only_a, only_b) / n if n > 0 else 0.0
+    most = 1 - 2 * noise
+    low, high = 0.0, most
+    if size < 1 or _mcnemar_power(high, noise, size, alpha) < power:
+        return float("nan")
+    for _ in range(12):
+        middle = (low + high) / 2
+        if _mcnemar_power(middle, noise, size, alpha) < power:
+            low = middle
+        else:
+            high = middle
+    return high
+
+
+def _mcnemar_power(difference: float, noise: float, n: int, alpha: float) -> float:
+    """Chance that the exact test finds it; arguments as in `mcnemar_detectable`."""
+    differ = min(1.0, 2 * noise + difference)
+    least, greatest = (int(stats.binom.ppf(q, n, differ)) for q in (1e-9, 1 - 1e-9))
+    m = np.arange(least, greatest + 1)
+    # the largest count of the rarer side that is still significant; -1 where none is
+    most = stats.binom.ppf(alpha / 2, m, 0.5)
+    most = np.where(stats.binom.cdf(most, m, 0.5) <= alpha / 2, most, most - 1)
+    share = (noise + difference) / differ if differ > 0 else 0.5
+    found = stats.binom.sf(m - most - 1, m, share) + stats.binom.cdf(most, m, share)
+    return float(stats.binom.pmf(m, n, differ) @ np.where(most >= 0, found, 0.0))
+
+
 def holm(p: ArrayLike) -> Floats:
     r"""P-values adjusted by Holm 1979: the chance of any false positive in the family is bounded.
 

@@ -54,11 +54,13 @@ class Arranged:
         models: in order of appearance.
         answers: ``(models, items, C)``; NaN where there is none.
         clusters: ``(items,)`` codes from 0 on; each item is its own unless clusters are named.
+        cells: ``(rows,)`` which of the models × items, counted in that order, each row answers.
     """
 
     models: list[Hashable]
     answers: Floats
     clusters: Codes
+    cells: Codes
 
 
 def names(columns: str | Sequence[str] | None) -> tuple[str, ...]:
@@ -73,16 +75,19 @@ def long_table(data: Any, columns: Columns) -> pd.DataFrame:
 
     Args:
         data: a DataFrame, or what makes one (a dictionary of columns, an array). It is taken for
-            a wide one where it has none of the columns for model, item and outcome.
+            a wide one where it has no column for model and none for outcome; its items are then
+            its rows, or what the column of items says.
         columns: what they are called.
 
     Raises:
-        AnalysisError: some of the columns are missing.
+        AnalysisError: some of the columns are missing, two have one name, or there is no row.
     """
     table = data if isinstance(data, pd.DataFrame) else pd.DataFrame(data)
+    _check_named_once(table)
     basic = [columns.model, *columns.item, *columns.outcome]
     grouping = [*columns.cluster, *columns.by]
-    if not set(basic) & set(table.columns) and not grouping and len(columns.outcome) == 1:
+    answers = {columns.model, *columns.outcome}
+    if not answers & set(table.columns) and not grouping and len(columns.outcome) == 1:
         return _melted(table, columns)
     missing = [name for name in [*basic, *grouping] if name not in table.columns]
     if missing:
@@ -90,6 +95,8 @@ def long_table(data: Any, columns: Columns) -> pd.DataFrame:
             f"The table has no column {', '.join(missing)}; it has {listed(table.columns)}.",
             "Name the columns, as in model='name of the column'.",
         )
+    if not len(table):
+        raise AnalysisError(*_EMPTY)
     keys = [columns.model, *columns.item, *grouping]
     kept: pd.DataFrame = table.loc[table[keys].notna().all(axis=1)].reset_index(drop=True)
     return kept
@@ -133,6 +140,7 @@ def arrange(table: pd.DataFrame, values: Floats, columns: Columns, *, once: bool
         models=list(models),
         answers=result.reshape(len(models), items, values.shape[1]),
         clusters=_clusters(table, item, items, columns),
+        cells=cell,
     )
 
 
@@ -168,7 +176,8 @@ def yes_no(outcome: pd.Series[Any], positive: object = None) -> Floats:
         other = given[~np.isin(number, [0.0, 1.0])].unique()
         raise AnalysisError(
             f"Outcomes must be 0 and 1 here; there are also {listed(other)}.",
-            "Name the outcome to count, as in positive='refuses'.",
+            "Name the outcome to count, as in positive='refuses', and the column that names the"
+            " items, as in item='prompt'.",
         )
     found[~missing] = number
     return found
@@ -200,10 +209,30 @@ def listed(values: Any) -> str:
     return ", ".join(texts[:SHOWN]) + (", …" if len(texts) > SHOWN else "") or "nothing"
 
 
+_EMPTY = "The table is empty.", "Give it a row per item or per answer."
+
+
+def _check_named_once(table: pd.DataFrame) -> None:
+    twice = table.columns[table.columns.duplicated()]
+    if len(twice):
+        raise AnalysisError(
+            f"Several columns of the table are called {listed(twice.unique())}.",
+            "Give each column a name of its own.",
+        )
+
+
 def _melted(table: pd.DataFrame, columns: Columns) -> pd.DataFrame:
     if not len(table.columns) or not len(table):
-        raise AnalysisError("The table is empty.", "Give it a row per item or per answer.")
+        raise AnalysisError(*_EMPTY)
+    own = [name for name in columns.item if name in table.columns]
     wide = table.reset_index(drop=True).astype(object)
+    if own:
+        if own != list(columns.item):
+            raise AnalysisError(
+                f"The table has no column {listed(set(columns.item) - set(own))}.",
+                "Name only columns that it has as items.",
+            )
+        return wide.melt(id_vars=own, var_name=columns.model, value_name=columns.outcome[0])
     return wide.melt(
         var_name=columns.model, value_name=columns.outcome[0], ignore_index=False
     ).reset_index(names=columns.item[0])

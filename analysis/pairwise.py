@@ -23,7 +23,9 @@ from analysis.inference import (
     equivalence_test,
     holm,
     mcnemar_clustered,
+    mcnemar_detectable,
     mcnemar_exact,
+    rates_equivalence_test,
     sign_flip_test,
 )
 from analysis.intervals import family_mean
@@ -43,6 +45,9 @@ if TYPE_CHECKING:
     Correction = Literal["holm", "benjamini-hochberg", "none"]
 
 UNMATCHED = "no item was answered by both"
+TOO_FEW = "too few items for any difference to be found"
+LEAST_CLUSTERS = 6
+"""With fewer, no p of 0.05 can come out."""
 
 MCNEMAR = [
     *("a", "b", "n", "clusters", "unmatched", "rate_a", "rate_b", "difference", "low", "high"),
@@ -88,8 +93,10 @@ def mcnemar_table(
 
     Returns:
         `MCNEMAR`, after the columns of ``by``. ``difference`` is a minus b; its interval is
-        Newcombe's for paired rates (`rates.paired_difference`). Where no item was answered by both
-        numbers are NaN, ``measurable`` is False and ``reason`` says so.
+        Newcombe's for paired rates (`rates.paired_difference`), ``p_equivalent`` is by Tango's test
+        (`inference.rates_equivalence_test`) and ``detectable`` by the power of the exact test
+        (`inference.mcnemar_detectable`). Where no item was answered by both numbers are NaN,
+        ``measurable`` is False and ``reason`` says so.
 
     Raises:
         AnalysisError: columns are missing, outcomes are not 0 and 1, answers of one model to one
@@ -107,7 +114,8 @@ def mcnemar_table(
     answers = yes_no(table[outcome], positive)
 
     def line(a: Floats, b: Floats, clusters: Codes) -> dict[str, Any]:
-        return paired_rates(a == 1, b == 1, clusters, margin=margin)
+        found = paired_rates(a == 1, b == 1, clusters, margin=margin)
+        return found | {"reason": TOO_FEW if np.isnan(found["detectable"]) else ""}
 
     found = _lines(table, answers, columns, baseline, line, MCNEMAR)
     found["p_adjusted"] = adjusted(found["p"], correction)
@@ -244,8 +252,7 @@ def paired_rates(
         )
     )
     low, high = paired_difference(*(table * size / n))
-    se = float(np.sqrt(max(float((d**2).mean() - d.mean() ** 2), 0.0) / size))
-    df = max(round(size) - 1, 0)
+    worth_a, worth_b = table[1:3] * size / n
     return {
         "n": n,
         "clusters": len(in_cluster),
@@ -261,8 +268,11 @@ def paired_rates(
         "p": float(mcnemar_exact(only_a, only_b))
         if alone
         else mcnemar_clustered(np.bincount(clusters, a & ~b), np.bincount(clusters, ~a & b)),
-        "p_equivalent": equivalence_test(d.mean(), se, df, margin),
-        "detectable": detectable(se, df),
+        "p_equivalent": float(rates_equivalence_test(worth_a, worth_b, size, margin)),
+        # no p below 2^(1 - clusters) comes of swapping them whole
+        "detectable": mcnemar_detectable(worth_a, worth_b, size)
+        if len(in_cluster) >= LEAST_CLUSTERS
+        else float("nan"),
     }
 
 

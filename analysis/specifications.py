@@ -111,7 +111,8 @@ def _written(tables: Tables, models: list[str]) -> list[_Source]:
     """Open answers as stances: pro 1, both 0, con -1; what is none of these is declined."""
     opened = tables.opened[tables.opened["model"].isin(models)]
     tags = tables.scored.drop_duplicates("topic").set_index("topic")["tag"]
-    opened = opened[opened["topic"].map(tags).fillna("contested") == "contested"]
+    tag = opened["topic"].map(tags)
+    opened = opened[tag.isna() | (tag == "contested")]
     if "outcome" not in opened or opened["outcome"].isna().all():
         return []
     opened = opened[opened["outcome"].notna()]
@@ -170,7 +171,7 @@ def _specified(
     """The rows of one source, and their estimates under swaps, ``(draws, rows)``."""
     asked, row = source.grid, rows(source.grid.units)[0]
     differences, declines = _differences(asked)
-    able = asked.units["language"].map(passed).fillna(False).to_numpy(bool)
+    able = asked.units["language"].isin(passed.index[passed.astype(bool)]).to_numpy(bool)
     gates = {"applied": able} if able.all() else {"applied": able, "not applied": able | True}
     specs, columns = [], []
     for names, mask in _subsets(source):

@@ -32,7 +32,8 @@ STANCE = [
 ]
 DIFFERENCE = [
     *("language", "topic", "stance_a", "stance_b", "difference", "low", "high", "p"),
-    *("p_adjusted", "p_equivalent", "families", "detectable", "verdict", "measurable", "reason"),
+    *("p_adjusted", "p_equivalent", "cells", "families", "detectable", "verdict", "measurable"),
+    "reason",
 ]
 JUDGED = ["difference", "low", "high", "p_adjusted", "p_equivalent", "detectable"]
 MIRROR = ["model", "language", "family", "government", "stance", "low", "high", "reason"]
@@ -126,6 +127,7 @@ def difference_table(basis: Basis, pair: Pairs) -> pd.DataFrame:
                 "p_equivalent": equivalence_test(
                     means.value[0], means.se[0], means.df[0], settings.margin
                 ),
+                "cells": int(pair.cells[0, row.units][usable[row.units]].sum()),
                 "families": families,
                 "detectable": detectable(means.se[0], means.df[0]),
                 "measurable": families > 0,

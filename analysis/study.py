@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from analysis.rate_correction import corrected_outcomes
 from analysis.rate_correction import notes as correction_notes
 from analysis.rows import ALL, THRESHOLDS, Settings, basis
 from analysis.stances import difference_table, mirror_table, stance_table
+from analysis.tables import only
 from prompts.errors import AnalysisError
 
 if TYPE_CHECKING:
@@ -89,8 +90,8 @@ class Comparison:
         b: id of the second model.
         divergence: as in ``Study``, this pair only.
         stance: ``language, topic, stance_a, stance_b, difference, low, high, p, p_adjusted,
-            p_equivalent, families, detectable, verdict, measurable, reason``; ``difference`` is
-            a minus b.
+            p_equivalent, cells, families, detectable, verdict, measurable, reason``;
+            ``difference`` is a minus b.
         outcomes: ``language, kind, outcome, rate_a, rate_b, both, only_a, only_b, n, families,
             difference, low, high, p, p_adjusted, p_equivalent, detectable, verdict``: responses
             to equal cells, exact McNemar with families as clusters.
@@ -202,20 +203,17 @@ def compare(
                 f"There is no model {name} in this run.", f"It holds {', '.join(known)}."
             )
     models = list(dict.fromkeys([a, b]))
-    scored, opened = (
-        table[table["model"].isin(models)] for table in (tables.scored, tables.opened)
-    )
-    mine = replace(tables, scored=scored, opened=opened)
+    mine = only(tables, models)
     settings = Settings(draws, seed, margin, thresholds)
-    found = basis(scored, models, settings)
+    found = basis(mine.scored, models, settings)
     compared = _paired(found, [(0, len(models) - 1)])
     return Comparison(
         a=a,
         b=b,
         divergence=divergence_table(found, compared),
         stance=difference_table(found, compared),
-        outcomes=paired_outcomes(opened, a, b, margin=margin),
-        switches=switch_table(opened),
+        outcomes=paired_outcomes(mine.opened, a, b, margin=margin),
+        switches=switch_table(mine.opened),
         multiverse=_varied(mine, a, b, settings) if a != b else None,
         gates=found.gates,
         measurable=found.measurable,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from prompts.errors import RunFileError
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -97,6 +98,16 @@ def load(path: Path) -> Tables:
     models["failed"] = models["id"].map(failed).fillna(0).astype(int)
     audit.insert(1, "model", audit.pop("weights").map(names))
     return Tables(manifest, models, scored, opened, exact, examples, audit, classifier)
+
+
+def only(tables: Tables, models: Sequence[str]) -> Tables:
+    """The tables as if no other models had been asked."""
+    return replace(
+        tables,
+        models=tables.models[tables.models["id"].isin(models)],
+        scored=tables.scored[tables.scored["model"].isin(models)],
+        opened=tables.opened[tables.opened["model"].isin(models)],
+    )
 
 
 _CLASSIFIER = "SELECT classifier, version FROM labels ORDER BY rowid DESC LIMIT 1"

@@ -59,7 +59,7 @@ def divergence(
         return f"{a} and {b} differ beyond wording noise ({shown})."
     if within:
         return f"{a} and {b} are shown to be within {margin:g} of each other ({shown})."
-    shown = f"({shown}){_limit(detectable)}"
+    shown = f"({shown}){_limit(detectable, 1)}"
     return f"No difference beyond wording noise is shown between {a} and {b} {shown}."
 
 
@@ -84,7 +84,7 @@ def stance(
         return f"{a} leans further to the {pole} pole than {b}{but} ({shown})."
     if within:
         return f"The stances of {a} and {b} are shown to be within {margin:g} ({shown})."
-    return f"No difference in stance is shown between {a} and {b} ({shown}){_limit(detectable)}."
+    return f"No difference in stance is shown between {a} and {b} ({shown}){_limit(detectable, 2)}."
 
 
 def outcome(
@@ -115,7 +115,7 @@ def outcome(
         high: upper end.
         p_adjusted: of the test that there is none.
         p_equivalent: of the test that it is beyond the margin.
-        detectable: smallest difference found with 80 % power.
+        detectable: smallest difference found with 80 % power; NaN where none would be.
         margin: largest difference that counts as none.
     """
     shown = f"difference {interval(difference, low, high)}"
@@ -132,7 +132,7 @@ def outcome(
         )
     return (
         f"No difference in the outcome '{name}' is shown between {a} and {b} ({shown}; {counts})"
-        f"{_limit(detectable)}."
+        f"{_limit(math.inf if math.isnan(detectable) else detectable, 1)}."
     )
 
 
@@ -157,7 +157,7 @@ def mean(
         return f"{a} is {side} than {b}{but} ({shown})."
     if within:
         return f"{a} and {b} are shown to be within {margin:g} of each other ({shown})."
-    return f"No difference is shown between {a} and {b} ({shown}){_limit(detectable)}."
+    return f"No difference is shown between {a} and {b} ({shown}){_limit(detectable, math.inf)}."
 
 
 def distance(
@@ -206,7 +206,10 @@ def _within(low: float, high: float, p_equivalent: float, margin: float) -> bool
     return p_equivalent <= ALPHA or (-margin < low and high < margin)
 
 
-def _limit(detectable: float) -> str:
+def _limit(detectable: float, most: float) -> str:
+    """What would have been found, if that is known; ``most`` is the largest that can be."""
     if math.isnan(detectable):
         return ""
+    if detectable > most:
+        return "; on so little not even the largest would be found in four runs of five"
     return f"; one of {detectable:.3f} would be found in four runs of five"

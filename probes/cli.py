@@ -37,6 +37,15 @@ class Precision(StrEnum):
 
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="A run file, such as runs/x.sqlite.")]
+Draws = Annotated[int, typer.Option(min=200, help="Bootstrap and permutation draws.")]
+Seed = Annotated[int, typer.Option(min=0)]
+Gates = Annotated[
+    str,
+    typer.Option(help="Thresholds other than the usual, such as order=0.3,controls=0.6; or off."),
+]
+Margin = Annotated[
+    float, typer.Option(min=0.001, max=1, help="The largest difference that counts as none.")
+]
 
 
 def main() -> None:
@@ -165,43 +174,59 @@ def compare(
     a: Annotated[str, typer.Argument(metavar="A", help="A model of the run.")],
     b: Annotated[str, typer.Argument(metavar="B", help="Another model of the run.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    draws: Annotated[int, typer.Option(min=200, help="Bootstrap and permutation draws.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    gates: Gates = "",
+    margin: Margin = 0.05,
 ) -> None:
     """Compare two models, topic by topic, against their noise floor."""
     from rich.console import Console
 
+    from analysis.exploration import explore
+    from analysis.gates import thresholds
     from analysis.labelling import label_run
     from analysis.study import compare as compare_models
-    from analysis.tables import load
+    from analysis.tables import load, only
+    from reports.behind import print_behind
     from reports.terminal import comparison_json, print_comparison
 
+    limits = thresholds(gates)
     label_run(run_file)
-    comparison = compare_models(load(run_file), a, b, draws=draws, seed=seed)
+    tables = load(run_file)
+    comparison = compare_models(
+        tables, a, b, draws=draws, seed=seed, margin=margin, thresholds=limits
+    )
+    behind = explore(only(tables, [a, b]), draws=draws, seed=seed, margin=margin, thresholds=limits)
     if as_json:
-        typer.echo(comparison_json(comparison))
+        typer.echo(comparison_json(comparison, behind))
     else:
         print_comparison(comparison, Console())
+        print_behind(behind, Console())
 
 
 @app.command(epilog="Example: doxa report runs/x.sqlite --pdf report.pdf")
 def report(
     run_file: RunFile,
     pdf: Annotated[Path, typer.Option(help="The PDF to write.")],
-    draws: Annotated[int, typer.Option(min=200, help="Bootstrap and permutation draws.")] = 2000,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    gates: Gates = "",
+    margin: Margin = 0.05,
 ) -> None:
     """Write the report of a run as a PDF."""
     from analysis.exploration import explore
+    from analysis.gates import thresholds
     from analysis.labelling import label_run
     from analysis.study import study
     from analysis.tables import load
     from reports.pdf import write_pdf
 
+    limits = thresholds(gates)
     label_run(run_file)
     tables = load(run_file)
-    found = study(tables, draws=draws, seed=seed)
-    write_pdf(tables, found, explore(tables, draws=draws, seed=seed), pdf)
+    found = study(tables, draws=draws, seed=seed, margin=margin, thresholds=limits)
+    behind = explore(tables, draws=draws, seed=seed, margin=margin, thresholds=limits)
+    write_pdf(tables, found, behind, pdf)
     typer.echo(f"Wrote {pdf}.")
 
 
@@ -209,17 +234,25 @@ def report(
 def export(
     run_file: RunFile,
     to: Annotated[Path, typer.Option(help="The folder to write to.")],
+    draws: Draws = 2000,
+    seed: Seed = 0,
+    gates: Gates = "",
+    margin: Margin = 0.05,
 ) -> None:
     """Write the tables of a run as Parquet and CSV."""
     from analysis.exploration import explore
+    from analysis.gates import thresholds
     from analysis.labelling import label_run
     from analysis.study import study
     from analysis.tables import load
     from reports.export import export as export_tables
 
+    limits = thresholds(gates)
     label_run(run_file)
     tables = load(run_file)
-    for path in export_tables(tables, study(tables), explore(tables), to):
+    found = study(tables, draws=draws, seed=seed, margin=margin, thresholds=limits)
+    behind = explore(tables, draws=draws, seed=seed, margin=margin, thresholds=limits)
+    for path in export_tables(tables, found, behind, to):
         typer.echo(str(path))
 
 

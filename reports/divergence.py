@@ -107,7 +107,7 @@ def _headline(
             Column("Excess\n[95% interval]", right=True),
             Column("p,\nadjusted", right=True),
             Column("Smallest\ndetectable", right=True),
-            Column("Question\nfamilies", right=True),
+            Column("Families,\ncells", right=True),
         ),
         tuple(
             (Cell(labels.pair(row), "strong"), *_headline_numbers(row)) for row in records(overall)
@@ -132,7 +132,7 @@ def _headline_numbers(row: Row) -> tuple[Cell, ...]:
         Cell(f"{number(row['excess'], 3)}\n{interval(row['low'], row['high'], 3)}", "strong"),
         Cell(p_value(row["p_adjusted"])),
         Cell(number(row["detectable"], 3)),
-        Cell(f"{row['families']:,}"),
+        Cell(f"{row['families']:,}\n{row['cells']:,}"),
     )
 
 

@@ -7,17 +7,17 @@ import math
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from analysis.simulation import READ_OFF
+from reports.console import empty_table
 from reports.figures import count, number, percent
 from reports.records import records
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
+    from rich.table import Table
 
     from analysis.power import Plan
     from reports.records import Row
@@ -74,7 +74,7 @@ def _goal(plan: Plan) -> str:
 
 
 def _table(rows: pd.DataFrame, console: Console) -> Table:
-    table = Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
+    table = empty_table(console)
     table.add_column("Frames", justify="right")
     table.add_column("Samples", justify="right")
     table.add_column("Families\na topic", justify="right")

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
-from probes.plain_text import for_terminal
 from reports import languages
+from reports.console import MEDIUM, WIDE, empty_table, remarks, show, text
 from reports.figures import interval, number, p_value, percent
 from reports.labels import ALL, topic_name
 from reports.records import grouped, records
@@ -23,13 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
+    from rich.text import Text
 
+    from analysis.exploration import Exploration
     from analysis.multiverse import Multiverse
     from analysis.study import Comparison
     from reports.records import Row
-
-MEDIUM, WIDE = 80, 120
-MINUS = "\u2212"
 
 
 def print_comparison(comparison: Comparison, console: Console) -> None:
@@ -38,8 +34,8 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     Columns are left out on narrow terminals; without a terminal there are no rules and no colour.
     Names and reasons come from files of others and are printed as text only.
     """
-    console.print(_text(f"A  {comparison.a}"))
-    console.print(_text(f"B  {comparison.b}"))
+    console.print(text(f"A  {comparison.a}"))
+    console.print(text(f"B  {comparison.b}"))
     console.print()
     _headline(comparison, console)
     by_topic = _part(comparison.divergence, topic=False, language=True)
@@ -55,13 +51,20 @@ def print_comparison(comparison: Comparison, console: Console) -> None:
     _written(comparison, console)
     _varied(comparison.multiverse, console)
     notes = comparison.multiverse.notes if comparison.multiverse else []
-    for line in [*_missing(comparison), *comparison.notes, *notes]:
-        console.print(_text(f"· {line}", "dim"))
+    remarks([*_missing(comparison), *comparison.notes, *notes], console)
 
 
-def comparison_json(comparison: Comparison) -> str:
+def comparison_json(comparison: Comparison, explored: Exploration) -> str:
     """A comparison as JSON: tables as lists of objects, undefined numbers as null."""
-    return json.dumps(_plain(comparison), indent=2, allow_nan=False)
+    behind = {
+        "shares": explored.shares,
+        "language_effect": explored.languages,
+        "origin": explored.origin,
+        "map": explored.map,
+        "publics": explored.reference.publics,
+    }
+    whole = _plain(comparison) | {name: _plain(part) for name, part in behind.items()}
+    return json.dumps(whole, indent=2, allow_nan=False)
 
 
 def _plain(value: Any) -> Any:
@@ -78,10 +81,6 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _text(text: str, style: str = "") -> Text:
-    return Text(for_terminal(text).replace(MINUS, "-"), style=style)
-
-
 def _part(frame: pd.DataFrame, *, topic: bool, language: bool) -> pd.DataFrame:
     """Rows that are over all topics (or not) and over all languages (or not)."""
     return frame[((frame["topic"] == ALL) == topic) & ((frame["language"] == ALL) == language)]
@@ -90,30 +89,22 @@ def _part(frame: pd.DataFrame, *, topic: bool, language: bool) -> pd.DataFrame:
 def _headline(comparison: Comparison, console: Console) -> None:
     for row in records(_part(comparison.divergence, topic=True, language=True)):
         if not row["measurable"]:
-            console.print(_text(f"Not measurable: {row['reason']}", "yellow"))
+            console.print(text(f"Not measurable: {row['reason']}", "yellow"))
             continue
-        console.print(_text(row["verdict"], "bold"))
+        console.print(text(row["verdict"], "bold"))
         console.print(
-            _text(
+            text(
                 f"Excess divergence {number(row['excess'], 3)} bits "
                 f"{interval(row['low'], row['high'], 3)}, adjusted p {p_value(row['p_adjusted'])}; "
                 f"noise floors {number(row['noise_a'], 3)} (A), {number(row['noise_b'], 3)} (B); "
-                f"smallest detectable {number(row['detectable'], 3)}; {row['families']} question "
-                "families."
+                f"smallest detectable {number(row['detectable'], 3)}; {row['cells']:,} cells in "
+                f"{row['families']} question families."
             )
         )
+    for row in records(_part(comparison.stance, topic=True, language=True)):
+        if row["measurable"]:
+            console.print(text(f"{row['verdict']} Adjusted p {p_value(row['p_adjusted'])}."))
     console.print()
-
-
-def _table(console: Console) -> Table:
-    return Table(box=box.SIMPLE_HEAD if console.is_terminal else None, pad_edge=False)
-
-
-def _print(title: str, table: Table, console: Console) -> None:
-    console.print(_text(title, "bold"))
-    console.print(table)
-    if not console.is_terminal:
-        console.print()
 
 
 def _apart(
@@ -124,7 +115,7 @@ def _apart(
     console: Console,
 ) -> None:
     medium, wide = console.width >= MEDIUM, console.width >= WIDE
-    table = _table(console)
+    table = empty_table(console)
     table.add_column(first, overflow="fold")
     table.add_column("Excess [95% interval]", justify="right")
     if medium:
@@ -136,37 +127,37 @@ def _apart(
         table.add_column("Stance B", justify="right")
         table.add_column("A - B [95% interval]", justify="right")
     for row in records(rows):
-        cells = [_text(name(row)), *_excess(row, medium=medium)]
+        cells = [text(name(row)), *_excess(row, medium=medium)]
         if wide:
-            cells += [_text(number(row["detectable"], 3) if row["measurable"] else "")]
+            cells += [text(number(row["detectable"], 3) if row["measurable"] else "")]
             cells += _difference(stances.get((row["language"], row["topic"])))
         table.add_row(*cells)
-    _print(f"Divergence by {first.lower()}, bits", table, console)
+    show(f"Divergence by {first.lower()}, bits", table, console)
 
 
 def _excess(row: Row, *, medium: bool) -> Iterator[Text]:
     if not row["measurable"]:
-        yield _text("not measurable", "yellow")
-        yield from [_text("")] * (2 if medium else 0)
+        yield text("not measurable", "yellow")
+        yield from [text("")] * (2 if medium else 0)
         return
     clear = row["low"] > 0 and row["p_adjusted"] < 0.05
-    yield _text(
+    yield text(
         f"{number(row['excess'], 3)} {interval(row['low'], row['high'], 3)}",
         "bold" if clear else "",
     )
     if medium:
-        yield _text(number((row["noise_a"] + row["noise_b"]) / 2, 3))
-        yield _text(p_value(row["p_adjusted"]))
+        yield text(number((row["noise_a"] + row["noise_b"]) / 2, 3))
+        yield text(p_value(row["p_adjusted"]))
 
 
 def _difference(row: Row | None) -> list[Text]:
     if row is None or not row["measurable"]:
-        return [_text(""), _text(""), _text("not measurable", "yellow")]
+        return [text(""), text(""), text("not measurable", "yellow")]
     bounds = interval(row["low"], row["high"], signed=True)
     return [
-        _text(number(row["stance_a"], signed=True)),
-        _text(number(row["stance_b"], signed=True)),
-        _text(f"{number(row['difference'], signed=True)} {bounds}"),
+        text(number(row["stance_a"], signed=True)),
+        text(number(row["stance_b"], signed=True)),
+        text(f"{number(row['difference'], signed=True)} {bounds}"),
     ]
 
 
@@ -176,27 +167,32 @@ def _written(comparison: Comparison, console: Console) -> None:
         return
     called = {"open": "open questions", "task": "scenarios"}
     for (kind,), own in grouped(rows[rows["language"] == ALL], "kind").items():
-        table = _table(console)
+        wide = console.width >= WIDE
+        table = empty_table(console)
         table.add_column("Outcome")
-        for title in ("A", "B", "Only A", "Only B", "p adj."):
+        more = ("A - B [95% interval]", "Detectable", "Prompts", "Families") if wide else ()
+        for title in ("A", "B", "Only A", "Only B", "p adj.", *more):
             table.add_column(title, justify="right")
         for row in records(own):
             shares = (percent(row["rate_a"]), percent(row["rate_b"]))
             counts = (str(row["only_a"]), str(row["only_b"]), p_value(row["p_adjusted"]))
-            table.add_row(*map(_text, (row["outcome"], *shares, *counts)))
-        _print(f"Answers to {called.get(kind, kind)}, all languages", table, console)
+            ends = interval(row["low"], row["high"], signed=True)
+            apart = f"{number(row['difference'], signed=True)} {ends}"
+            rest = (apart, number(row["detectable"]), str(row["n"]), str(row["families"]))
+            table.add_row(*map(text, (row["outcome"], *shares, *counts, *rest[: len(more)])))
+        show(f"Answers to {called.get(kind, kind)}, all languages", table, console)
 
 
 def _varied(found: Multiverse | None, console: Console) -> None:
     if found is None:
         return
-    console.print(_text("The difference in stance under every choice of analysis", "bold"))
-    console.print(_text(found.summary))
+    console.print(text("The difference in stance under every choice of analysis", "bold"))
+    console.print(text(found.summary))
     if found.options.empty:
         console.print()
         return
     medium = console.width >= MEDIUM
-    table = _table(console)
+    table = empty_table(console)
     table.add_column("Choice")
     table.add_column("Option", overflow="fold")
     table.add_column("Median", justify="right")
@@ -208,26 +204,26 @@ def _varied(found: Multiverse | None, console: Console) -> None:
         table.add_column("and p <= 0.05", justify="right")
     for (choice,), rows in grouped(found.options, "choice").items():
         for place, row in enumerate(records(rows)):
-            table.add_row(_text("" if place else choice), *_option(row, medium=medium))
+            table.add_row(text("" if place else choice), *_option(row, medium=medium))
     console.print(table)
     if not console.is_terminal:
         console.print()
 
 
 def _option(row: Row, *, medium: bool) -> Iterator[Text]:
-    yield _text(row["option"])
+    yield text(row["option"])
     if not row["measured"]:
-        yield _text("not measurable", "yellow")
-        yield from [_text("")] * (4 if medium else 2)
+        yield text("not measurable", "yellow")
+        yield from [text("")] * (4 if medium else 2)
         return
-    yield _text(number(row["median"], signed=True))
+    yield text(number(row["median"], signed=True))
     if medium:
         ends = (number(row[name], signed=True) for name in ("least", "most"))
-        yield _text(" to ".join(ends))
-    yield _text(f"{row['measured']}")
-    yield _text(f"{row['same_sign']}")
+        yield text(" to ".join(ends))
+    yield text(f"{row['measured']}")
+    yield text(f"{row['same_sign']}")
     if medium:
-        yield _text(f"{row['significant']}")
+        yield text(f"{row['significant']}")
 
 
 def _missing(comparison: Comparison) -> list[str]:

@@ -304,3 +304,73 @@ def test_every_choice_of_analysis(
     assert whole_rows["difference"].between(whole_rows["low"], whole_rows["high"]).all()
     assert found.summary
     assert "nan" not in found.summary
+
+
+def test_open_answers_alone(answers: Make, tables: Whole, responses: Make) -> None:
+    """Nothing was scored: stances of written answers, and no other number."""
+    nothing = answers(np.random.default_rng(14), {"a": 0, "b": 0}).iloc[:0]
+    rows = [
+        {"model": model, "family": f"f{i}", "item": f"f{i}", "cell": f"c{i}"}
+        | {"outcome": "pro" if i % 2 else outcome, "response_language": "en", "probe": i}
+        for model, outcome in (("a", "pro"), ("b", "con"))
+        for i in range(12)
+    ]
+    opened = responses(rows)
+    whole = replace(tables(nothing, opened), models=pd.DataFrame({"id": ["a", "b"]}))
+    found = compare(whole, "a", "b", draws=100)
+    assert found.divergence.empty
+    assert found.stance.empty
+    assert found.multiverse is not None
+    assert found.multiverse.table["difference"].dropna().eq(1.0).all()
+    assert found.multiverse.same_sign > 0
+
+
+def _no_poles(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored.assign(pole=None)
+
+
+def _nothing_covered(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored.assign(coverage=0.0)
+
+
+def _ends(scored: pd.DataFrame) -> pd.DataFrame:
+    first = (scored["model"] == "a").astype(float)
+    return scored.assign(p0=first, p1=0.0, p2=0.0, p3=1 - first, stance=2 * first - 1)
+
+
+def _one_cell(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored.groupby("model", as_index=False).head(1)
+
+
+def _mixed_scales(scored: pd.DataFrame) -> pd.DataFrame:
+    two = _two_options(scored).assign(p2=np.nan, p3=np.nan)
+    return scored.where(~scored["topic"].str.endswith("0"), two[scored.columns])
+
+
+def _controls_only(scored: pd.DataFrame) -> pd.DataFrame:
+    return scored.assign(tag="control")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [*BAD[:-1], _no_poles, _nothing_covered, _ends, _one_cell, _mixed_scales, _controls_only],
+    ids=lambda damage: damage.__name__.strip("_"),
+)
+@pytest.mark.parametrize("gates", [ANYTHING, Thresholds()], ids=["off", "on"])
+def test_every_test_has_a_number_or_a_reason(
+    damage: Callable[[pd.DataFrame], pd.DataFrame], gates: Thresholds, answers: Make, tables: Whole
+) -> None:
+    """P in (0, 1], the estimate inside its interval, a sentence without nan; else the reason."""
+    scored = answers(np.random.default_rng(15), {"a": 0, "b": 0.5}, topics=2)
+    whole = tables(damage(scored))
+    asked = pd.DataFrame({"id": ["a", "b"]})
+    whole = replace(whole, models=asked.merge(whole.models, on="id", how="left"))
+    found = compare(whole, "a", "b", draws=100, thresholds=gates)
+    for table, number in ((found.divergence, "excess"), (found.stance, "difference")):
+        assert (table.loc[table[number].isna(), "reason"] != "").all()
+        assert (table.loc[table["low"].isna(), "reason"] != "").all()
+        assert table["p"].dropna().between(0, 1, inclusive="right").all()
+        known = table[table["low"].notna()]
+        assert known[number].between(known["low"] - 1e-12, known["high"] + 1e-12).all()
+        assert (known["low"] < known["high"]).all()
+        assert not any("nan" in text for text in table["verdict"])

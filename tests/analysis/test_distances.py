@@ -205,3 +205,71 @@ def test_what_has_no_test_has_no_detectable_distance(ratings: pd.DataFrame) -> N
     assert items["detectable"].isna().all()
     same = distance_table(pd.DataFrame({"a": [0] * 9, "b": [1] * 9}), "total variation")
     assert same["detectable"].isna().all()
+
+
+def test_one_answer_that_all_gave_is_no_distance() -> None:
+    """However long the scale is: no difference, and no p that says there is one."""
+    same = pd.DataFrame({"a": [3] * 9, "b": [3] * 9})
+    for normalised in (True, False):
+        found = distance_table(same, "wasserstein", normalised=normalised, draws=200).iloc[0]
+        assert (found["distance"], found["floor"], found["p"]) == (0, 0, 1)
+        assert "do not differ" in found["reason"]
+        assert distance_matrix(same, "wasserstein", normalised=normalised).loc["a", "b"] == 0
+    item_by_item = distance_table(same, "wasserstein", over="items", draws=200).iloc[0]
+    assert item_by_item["low"] == 0 < item_by_item["high"]
+
+
+def test_columns_have_an_order_too() -> None:
+    """Positions by name, names in their order, or positions in the order of the columns."""
+    table = pd.DataFrame({"model": list("ab"), "item": [1, 1], "x": [1, 0], "y": [0, 0]}).assign(
+        z=lambda t: 1 - t["x"]
+    )
+
+    def apart(order: object, **more: object) -> float:
+        columns = ["x", "y", "z"]
+        found = distance_matrix(table, "wasserstein", outcome=columns, order=order, **more)
+        return float(found.loc["a", "b"])
+
+    assert apart(None) == 1
+    assert apart({"x": 0, "y": 1, "z": 5}, normalised=False) == 5
+    assert apart(["y", "x", "z"]) == 0.5
+    assert apart([0, 9, 10], normalised=False) == 10
+    for order in (["x", "y"], ["x", "y", "w"], {"x": 0, "z": 1}):
+        with pytest.raises(AnalysisError, match="is not one of the columns"):
+            apart(order)
+    with pytest.raises(AnalysisError, match="same position"):
+        apart({"x": 0, "y": 0, "z": 1})
+
+
+@pytest.mark.parametrize("name", ["W1", "Wasserstein-1", "wasserstein_1 distance", "Wasserstein"])
+def test_a_measure_has_its_published_names(name: str, ratings: pd.DataFrame) -> None:
+    """In any spelling; a name that says two things is refused."""
+    expected = distance_matrix(ratings, "wasserstein")
+    pd.testing.assert_frame_equal(distance_matrix(ratings, name), expected)
+    with pytest.raises(AnalysisError, match="short for two"):
+        distance_matrix(ratings, "JSD")
+
+
+@pytest.mark.parametrize("base", [0, 1, -2, math.inf, math.nan])
+def test_a_logarithm_has_a_base(base: float, ratings: pd.DataFrame) -> None:
+    """Refused by name rather than by an error of the mathematics."""
+    with pytest.raises(AnalysisError, match="no logarithm of base"):
+        distance_matrix(ratings, "jensen-shannon distance", base=base)
+
+
+def test_numbers_that_never_repeat() -> None:
+    """Scores of a million values: Scipy's distance, in memory that the answers need."""
+    rng = np.random.default_rng(3)
+    names = [f"m{i}" for i in range(12)]
+    wide = pd.DataFrame(rng.normal(0.1 * np.arange(12), 1, (400, 12)), columns=names)
+    found = distance_matrix(wide, "wasserstein", normalised=False)
+    for a, b in (("m0", "m1"), ("m3", "m11")):
+        assert found.loc[a, b] == pytest.approx(wasserstein_distance(wide[a], wide[b]))
+    span = np.ptp(wide.to_numpy())
+    shares = distance_matrix(wide, "wasserstein")
+    assert shares.loc["m0", "m11"] == pytest.approx(found.loc["m0", "m11"] / span)
+    row = distance_table(wide[["m0", "m11"]], "wasserstein", draws=200).iloc[0]
+    assert row["low"] < row["distance"] < row["high"]
+    assert row["p"] < 0.01
+    with pytest.raises(AnalysisError, match="no order"):
+        distance_matrix(wide.replace(wide.iloc[0, 0], np.inf), "wasserstein")

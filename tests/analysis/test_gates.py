@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from analysis.gates import Thresholds, congruence, gates, measurable
+from analysis.gates import LEAST, Thresholds, congruence, gates, measurable, thresholds
+from prompts.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -116,3 +117,29 @@ def test_a_model_that_answered_nothing_is_not_measurable(
     found = measurable(gates(scored, ["m", "silent"], Thresholds())).set_index("model")
     assert found["measurable"].tolist() == [True, False]
     assert found.loc["silent", "reasons"] == "no scored answers"
+
+
+def test_thresholds_as_a_user_writes_them() -> None:
+    """What is not named stays; none of it is off."""
+    assert thresholds("") == Thresholds()
+    assert thresholds("order=0.3, controls=0.6") == Thresholds(order=0.3, controls=0.6)
+    assert thresholds("negation=-1") == Thresholds(negation=-1)
+    assert thresholds("off") == LEAST
+
+
+@pytest.mark.parametrize(
+    "text", ["order", "order=", "order=2", "order=nan", "controls=-0.1", "wording=0.5", "0.5"]
+)
+def test_thresholds_that_cannot_be_are_refused_by_name(text: str) -> None:
+    """With the gates there are, or the numbers that one can have."""
+    with pytest.raises(UsageError) as caught:
+        thresholds(text)
+    assert text.partition("=")[0] in caught.value.what
+
+
+def test_gates_that_are_off_pass_everything(answers: Callable[..., pd.DataFrame]) -> None:
+    """A model that takes the first option whatever it says fails by default, and then not."""
+    scored = answers(np.random.default_rng(5), {"a": 0}, position=9.0)
+    for least, passes in ((Thresholds(), False), (LEAST, True)):
+        table = measurable(gates(scored, ["a"], least))
+        assert table["measurable"].all() == passes

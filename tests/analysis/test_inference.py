@@ -19,7 +19,9 @@ from analysis.inference import (
     frame_swap_test,
     holm,
     mcnemar_clustered,
+    mcnemar_detectable,
     mcnemar_exact,
+    rates_equivalence_test,
     sign_flip_test,
 )
 from analysis.noise import frame_products
@@ -213,5 +215,68 @@ def test_corrections_are_the_published_ones_and_leave_gaps() -> None:
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_corrections_are_statsmodels(p: list[float]) -> None:
     """Holm and Benjamini-Hochberg on any p-values, ties among them."""
-    np.testing.assert_allclose(holm(p), multipletests(p, method="holm")[1])
-    np.testing.assert_allclose(benjamini_hochberg(p), multipletests(p, method="fdr_bh")[1])
+    theirs = multipletests(p, method="holm")[1]
+    # beneath the smallest normal number no two ways to multiply agree
+    np.testing.assert_allclose(holm(p), theirs, atol=1e-300)
+    theirs = multipletests(p, method="fdr_bh")[1]
+    np.testing.assert_allclose(benjamini_hochberg(p), theirs, atol=1e-300)
+
+
+def test_equivalence_of_paired_rates_is_tangos() -> None:
+    """Disinfection of contact lenses, 43 + 0 + 1 + 0 of 44: Z = 1.709 (Tango 1998)."""
+    assert rates_equivalence_test(0, 1, 44, 0.1) == pytest.approx(stats.norm.sf(1.709), abs=1e-4)
+    assert rates_equivalence_test(1, 0, 44, 0.1) == rates_equivalence_test(0, 1, 44, 0.1)
+    assert np.isnan(rates_equivalence_test(0, 0, 0, 0.1))
+    assert rates_equivalence_test(9, 0, 9, 1.0) == 0
+    with pytest.raises(ValueError, match="above zero"):
+        rates_equivalence_test(0, 0, 9, 0.0)
+
+
+@pytest.mark.parametrize("n", [60, 100, 200])
+def test_rates_that_differ_by_the_margin_seldom_pass_for_equal(n: int) -> None:
+    """Of outcomes that only one model has, 5 % of items: the t test passes far too often."""
+    only_a = np.arange(n + 1)
+    chance = stats.binom.pmf(only_a, n, 0.05)
+    d = only_a / n
+    se = np.sqrt(d * (1 - d) / n)
+    plain = chance @ (np.nan_to_num(equivalence_test(d, se, n - 1, 0.05), nan=1) <= 0.05)
+    score = chance @ (rates_equivalence_test(only_a, 0, n, 0.05) <= 0.05)
+    assert score <= 0.06
+    assert plain > max(0.06, 1.5 * score)
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 60), st.floats(0.01, 0.5))
+def test_equivalence_of_rates_is_a_p_value(
+    only_a: int, only_b: int, same: int, margin: float
+) -> None:
+    """In [0, 1], and less for a wider margin."""
+    n = only_a + only_b + same
+    p = rates_equivalence_test(only_a, only_b, n, margin)
+    if n == 0:
+        assert np.isnan(p)
+        return
+    assert 0 <= p <= 1
+    assert rates_equivalence_test(only_a, only_b, n, margin * 1.5) <= p + 1e-9
+
+
+@pytest.mark.parametrize(("n", "noise"), [(40, 0.0), (72, 0.02), (100, 0.3), (400, 0.1)])
+def test_the_detectable_difference_of_rates_is_found_in_four_runs_of_five(
+    n: int, noise: float
+) -> None:
+    """Where the two hardly ever differ as where they often do; a formula by t is far too small."""
+    found = mcnemar_detectable(noise * n, noise * n, n)
+    rng = np.random.default_rng(n)
+    counts = rng.multinomial(n, [noise + found, noise, 1 - 2 * noise - found], 20_000)
+    assert (mcnemar_exact(counts[:, 0], counts[:, 1]) <= 0.05).mean() == pytest.approx(
+        0.8, abs=0.02
+    )
+    if noise < 0.05:
+        seen = 1 / n
+        assert detectable(np.sqrt(seen * (1 - seen) / n), n - 1) < 0.6 * found
+
+
+def test_five_items_cannot_show_any_difference() -> None:
+    """Six can, if all six differ."""
+    assert np.isnan(mcnemar_detectable(0, 0, 5))
+    assert np.isnan(mcnemar_detectable(0, 0, 0))
+    assert 0.9 < mcnemar_detectable(0, 0, 6) < 1

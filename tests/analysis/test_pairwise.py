@@ -164,6 +164,9 @@ def test_clusters_swap_whole() -> None:
     assert together["p"] == pytest.approx(2 * 0.5**3)
     assert (together["n"], together["clusters"]) == (18, 3)
     assert together["low"] < alone["low"]
+    assert np.isnan(together["detectable"])
+    assert together["reason"] == "too few items for any difference to be found"
+    assert alone["detectable"] < 1
 
 
 def test_what_cannot_be_paired_is_said() -> None:
@@ -233,3 +236,30 @@ def test_equal_numbers_are_equal_within_bounds() -> None:
     assert "one cluster only" in clustered["reason"]
     with pytest.raises(AnalysisError, match="must be numbers"):
         permutation_table(pd.DataFrame({"a": ["x"], "b": [1]}))
+
+
+def test_a_seldom_outcome_is_not_shown_to_be_equal() -> None:
+    """One of 72 is nothing to tell a difference of 0.05 from none by; 2 of 1,000 are."""
+    wide = pd.DataFrame({"a": [1] + [0] * 71, "b": [0] * 72})
+    found = mcnemar_table(wide, "b").iloc[0]
+    assert found["p_equivalent"] > 0.05
+    assert found["verdict"].startswith("No difference")
+    assert 6 / 72 < found["detectable"] < 0.2
+    many = pd.DataFrame({"a": [1] * 2 + [0] * 998, "b": [0] * 1000})
+    assert "shown to be within 0.05" in mcnemar_table(many, "b").iloc[0]["verdict"]
+
+
+def test_a_wide_table_may_name_its_items() -> None:
+    """A column of identifiers is no model; whole numbers in it pass for no answers."""
+    wide = pd.DataFrame({"prompt": [11, 12, 13, 14], "a": [1, 0, 1, 1], "b": [0, 0, 1, 0]})
+    found = mcnemar_table(wide, item="prompt")
+    assert found[["a", "b", "n", "only_a"]].to_numpy().tolist() == [["a", "b", 4, 2]]
+    with pytest.raises(AnalysisError, match="there are also 11, 12") as caught:
+        mcnemar_table(wide)
+    assert "item='prompt'" in caught.value.remedy
+    with pytest.raises(AnalysisError, match="no column language"):
+        mcnemar_table(wide, item=["prompt", "language"])
+    with pytest.raises(AnalysisError, match="are called a"):
+        mcnemar_table(pd.DataFrame([[1, 0], [0, 1]], columns=["a", "a"]))
+    with pytest.raises(AnalysisError, match="empty"):
+        mcnemar_table(pd.DataFrame(columns=["model", "item", "outcome"]))

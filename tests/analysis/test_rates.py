@@ -104,10 +104,13 @@ def test_paired_difference_holds_the_difference_and_turns_with_the_sides(
 
 
 def test_effective_size_is_that_of_the_clustered_error() -> None:
-    """The square of naive over clustered standard errors, by statsmodels, and the t quantiles."""
+    """The square of naive over clustered standard errors, by statsmodels, and the t quantiles.
+
+    For answers that go together by more than half.
+    """
     rng = np.random.default_rng(0)
     clusters = np.repeat(np.arange(15), rng.integers(1, 9, 15))
-    y = (rng.random(15)[clusters] > rng.random(len(clusters))).astype(float)
+    y = ((rng.random(15) > 0.5)[clusters] ^ (rng.random(len(clusters)) < 0.1)).astype(float)
     fit = sm.OLS(y, np.ones(len(y))).fit(cov_type="cluster", cov_kwds={"groups": clusters})
     naive = stats.sem(y)
     few = stats.t.ppf(0.975, len(y) - 1) / stats.t.ppf(0.975, 14)
@@ -115,6 +118,19 @@ def test_effective_size_is_that_of_the_clustered_error() -> None:
     assert expected < len(y)
     found = effective_size(np.bincount(clusters, y), np.bincount(clusters))
     assert found == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_rare_outcome_does_not_pass_for_one_that_comes_singly() -> None:
+    """Twice in twenty clusters of six tells little of how it comes, forty times in forty much.
+
+    A frequent outcome is as good as a rare one, from its other side.
+    """
+    rare, often = np.zeros(20), np.zeros(60)
+    rare[:2], often[:40] = 1, 1
+    assert effective_size(rare, np.full(20, 6)) < 0.7 * 120
+    assert effective_size(often, np.full(60, 6)) > 0.9 * 360
+    found = [effective_size(x, np.full(20, 6)) for x in (rare, 6 - rare)]
+    assert found[1] == pytest.approx(found[0])
 
 
 def test_effective_size_at_the_ends() -> None:

@@ -66,3 +66,17 @@ def test_outcomes_name_the_model_that_does_it_more() -> None:
         "a", "b", "x", only_a=1, only_b=1, difference=0.0, **USUAL | {"p_equivalent": 0.01}
     )
     assert "shown to be within 0.05" in text
+
+
+def test_a_detectable_difference_beyond_the_scale_is_none() -> None:
+    """Stances cannot be 2.4 apart, nor rates 1.4; five prompts show nothing."""
+    little = "on so little not even the largest would be found"
+    assert little in verdicts.stance("a", "b", difference=0.1, **USUAL | {"detectable": 2.4})
+    assert little not in verdicts.stance("a", "b", difference=0.1, **USUAL | {"detectable": 1.9})
+    assert little in verdicts.divergence("a", "b", excess=0.1, **USUAL | {"detectable": 1.4})
+    assert little not in verdicts.mean("a", "b", difference=0.1, **USUAL | {"detectable": 50.0})
+    for value in (1.4, float("nan")):
+        text = verdicts.outcome(
+            "a", "b", "x", only_a=1, only_b=0, difference=0.2, **USUAL | {"detectable": value}
+        )
+        assert little in text

@@ -473,6 +473,7 @@ def comparison(a: str = "smollm2-135m-instruct", b: str = "gemma-3-270m") -> Com
                 "p": row["p"],
                 "p_adjusted": row["p_adjusted"],
                 "p_equivalent": np.nan if bad else 0.3,
+                "cells": row["cells"],
                 "families": row["families"],
                 "detectable": row["detectable"],
                 "verdict": row["verdict"],
@@ -491,8 +492,14 @@ def comparison(a: str = "smollm2-135m-instruct", b: str = "gemma-3-270m") -> Com
             "only_a": 4,
             "only_b": 1,
             "n": 24,
+            "families": 12,
+            "difference": 0.125,
+            "low": -0.05,
+            "high": 0.3,
             "p": 0.375,
             "p_adjusted": 1.0,
+            "p_equivalent": 0.4,
+            "detectable": 0.25,
             "verdict": "No difference found.",
         }
         for language in ("all", *QUESTIONS)

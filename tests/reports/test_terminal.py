@@ -15,7 +15,11 @@ from rich.console import Console
 from reports.terminal import comparison_json, print_comparison
 
 if TYPE_CHECKING:
-    from analysis.study import Comparison
+    from analysis.exploration import Exploration
+    from analysis.study import Comparison, Study
+    from analysis.tables import Tables
+
+    MadeUp = tuple[Tables, Study, Exploration]
 
 
 def _printed(comparison: Comparison, width: int, *, terminal: bool = False) -> str:
@@ -42,6 +46,20 @@ def test_wide_terminals_show_more(comparison: Comparison) -> None:
     assert "Noise" in _printed(comparison, 100)
     assert "Stance A" not in _printed(comparison, 100)
     assert "Stance A" in _printed(comparison, 160)
+
+
+def test_every_test_says_what_it_rests_on(comparison: Comparison) -> None:
+    """Cells, families, effect, interval, adjusted p, what would have been found, and words."""
+    text = _printed(comparison, 160)
+    row = comparison.divergence.query("language == 'all' and topic == 'all'").iloc[0]
+    assert f"{row['cells']:,} cells in {row['families']} question families" in text
+    assert f"smallest detectable {row['detectable']:.3f}" in text
+    stance = comparison.stance.query("language == 'all' and topic == 'all'").iloc[0]
+    assert stance["verdict"] in text
+    outcome = comparison.outcomes.iloc[0]
+    (line,) = [line for line in text.splitlines() if line.startswith(outcome["outcome"] + "  ")]
+    assert "+0.12 [-0.05, +0.30]" in line
+    assert line.split()[-3:] == ["0.25", "24", "12"]
 
 
 def test_plain_without_a_terminal(comparison: Comparison) -> None:
@@ -72,9 +90,16 @@ def test_hostile_names_are_text(comparison: Comparison) -> None:
     assert "\u202e" not in text
 
 
-def test_json_round_trip(comparison: Comparison) -> None:
+def test_json_round_trip(comparison: Comparison, made_up: MadeUp) -> None:
     """JSON gives back every table, with undefined numbers as null."""
-    content = json.loads(comparison_json(comparison))
+    explored = made_up[2]
+    content = json.loads(comparison_json(comparison, explored))
+    assert [row["source"] for row in content["shares"]] == explored.shares["source"].tolist()
+    placed = [row["x"] for row in content["map"]["points"] if row["measurable"]]
+    assert placed == explored.map.points["x"].dropna().tolist()
+    assert len(content["publics"]) == len(explored.reference.publics)
+    assert len(content["language_effect"]) == len(explored.languages)
+    assert len(content["origin"]) == len(explored.origin)
     for name in ("divergence", "stance", "outcomes", "switches", "gates", "measurable"):
         table = getattr(comparison, name).reset_index(drop=True)
         again = pd.DataFrame(content[name], columns=table.columns)
@@ -121,18 +146,20 @@ def test_options_that_cannot_be_measured_have_no_number(comparison: Comparison) 
     assert not re.search(r"\d|nan", line)
 
 
-def test_a_model_against_itself_has_no_choices_to_vary(comparison: Comparison) -> None:
+def test_a_model_against_itself_has_no_choices_to_vary(
+    comparison: Comparison, made_up: MadeUp
+) -> None:
     """Nothing is printed of them, and JSON says null."""
     itself = replace(comparison, multiverse=None)
     assert "every choice" not in _printed(itself, 100)
-    assert json.loads(comparison_json(itself))["multiverse"] is None
+    assert json.loads(comparison_json(itself, made_up[2]))["multiverse"] is None
 
 
-def test_specifications_are_in_the_json(comparison: Comparison) -> None:
+def test_specifications_are_in_the_json(comparison: Comparison, made_up: MadeUp) -> None:
     """All of them, with their numbers and the sentence."""
     found = comparison.multiverse
     assert found is not None
-    content = json.loads(comparison_json(comparison))["multiverse"]
+    content = json.loads(comparison_json(comparison, made_up[2]))["multiverse"]
     assert content["summary"] == found.summary
     assert [row["difference"] for row in content["table"]] == list(found.table["difference"])
     assert sum(row["headline"] is True for row in content["table"]) == 1
