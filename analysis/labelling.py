@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from analysis.classify.classify import NAME, VERSION, classify
-from analysis.classify.labels import Answer
+from analysis.classify.labels import NAME, VERSION, Answer
 from probes import runfile
 
 if TYPE_CHECKING:
@@ -36,6 +35,8 @@ def label_run(path: Path) -> int:
         rows = db.execute(_UNLABELLED, (NAME, VERSION)).fetchall()
     if not rows:
         return 0
+    from analysis.classify.classify import classify
+
     answers = [
         Answer(
             id=str(probe),

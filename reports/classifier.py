@@ -52,11 +52,11 @@ def classifier(study: Study) -> Section | None:
     blocks: list[Block] = [
         Paragraph(
             f"Written answers were labelled by {study.classifier_name}, which comes with doxa. "
-            "Rules find what is empty, loops or cannot be read; trained models say how an answer "
-            "responds and, given a topic’s two poles, which of them it takes. It is held against "
-            "answers in each language that people labelled and that it never learned from; they "
-            "were written for this, many of them to be hard, so they are not a sample of what "
-            "models say."
+            "Rules find what is empty, loops or cannot be read; a trained model says how an answer "
+            "responds; the words of a topic’s two poles say which of them it takes. It is held "
+            "against answers in each language that were labelled by their writers and that it "
+            "never learned from; they were written for this, many of them to be hard, so they are "
+            "not a sample of what models say."
         ),
         _table(found),
         Bullets((*_doubts(tested), *_untested(found), *_legend()), small=True),

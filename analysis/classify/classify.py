@@ -1,11 +1,13 @@
-"""The first response classifier: rules, the trained heads and a first stance, in one pass."""
+"""The response classifier: rules, the trained heads and the stance, in one pass."""
 
 from __future__ import annotations
 
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from analysis.classify.labels import STANCES, Answer, Label, Outcome
+import numpy as np
+
+from analysis.classify.labels import Answer, Label, Outcome
 from analysis.classify.language import asked_share, language_of, script_of
 from analysis.classify.respond import MANNERS, manners
 from analysis.classify.rules import degenerate, without_echo
@@ -15,17 +17,12 @@ from analysis.classify.text import clean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
-
-NAME = "doxa-rules-linear"
-VERSION = "1"
-"""Changes with every change of rules, phrases or weights; stored beside each label."""
 
 BATCH = 256
 
-RULE_RIGHT, RULE_MISSED = 0.95, 0.01
-"""Probability of ``degenerate`` where a rule says so and where none does, from the gold data."""
+RULE_RIGHT = 0.95
+"""Probability of ``degenerate`` where a rule says so, from the gold data."""
 
 
 def classify(answers: Iterable[Answer]) -> Iterator[Label]:
@@ -56,49 +53,44 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
         language_of(text, answer.language) for text, answer in zip(texts, batch, strict=True)
     ]
     answering = manners(texts, prompts, languages)
-    for answer, text, prompt, language, manner in zip(
-        batch, texts, prompts, languages, answering, strict=True
-    ):
-        reason = degenerate(text, prompt)
-        outcome, probabilities = _outcome(answer, text, prompt, language, manner, reason)
+    for at, answer in enumerate(batch):
+        reason = degenerate(texts[at], prompts[at])
+        manner = _ruled(answering[at]) if reason else answering[at]
+        stance: dict[Outcome, float] = {"answers": 1.0}
+        if answer.pro and answer.con:
+            poles = clean(answer.pro), clean(answer.con)
+            stance = stances(texts[at], prompts[at], *poles, languages[at])
+        outcome, probabilities = _outcome(manner, stance)
         yield Label(
             id=answer.id,
             outcome=outcome,
             probabilities=probabilities,
-            response_language=language,
-            script=script_of(text),
-            asked_share=asked_share(text, answer.language, language),
+            response_language=languages[at],
+            script=script_of(texts[at]),
+            asked_share=asked_share(texts[at], answer.language, languages[at]),
             length=len(answer.response),
             cut=answer.ending == "length",
             reason=reason,
         )
 
 
+def _ruled(manner: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The manners of a response that a rule calls degenerate."""
+    rest = manner[:-1] / max(manner[:-1].sum(), 1e-12)
+    return np.append(rest * (1 - RULE_RIGHT), RULE_RIGHT)
+
+
 def _outcome(
-    answer: Answer,
-    text: str,
-    prompt: str,
-    language: str | None,
-    manner: NDArray[np.float64],
-    reason: str | None,
+    manner: NDArray[np.float64], stance: dict[Outcome, float]
 ) -> tuple[Outcome, dict[Outcome, float]]:
-    lost = RULE_RIGHT if reason else RULE_MISSED
-    by_manner = dict(zip(MANNERS, (manner * (1 - lost)).tolist(), strict=True))
-    answers = by_manner["answers"]
-    stance: dict[Outcome, float] = {"answers": 1.0}
-    if answer.pro and answer.con:
-        stance = (
-            dict.fromkeys(STANCES, 1 / 3)
-            if reason
-            else stances(text, prompt, clean(answer.pro), clean(answer.con), language)
-        )
+    by_manner: dict[Outcome, float] = dict(zip(MANNERS, manner.tolist(), strict=True))
     probabilities: dict[Outcome, float] = {
-        **{outcome: answers * share for outcome, share in stance.items()},
+        **{outcome: by_manner["answers"] * share for outcome, share in stance.items()},
         "deflects": by_manner["deflects"],
         "refuses": by_manner["refuses"],
-        "degenerate": lost,
+        "degenerate": by_manner["degenerate"],
     }
-    if answers >= max(by_manner["deflects"], by_manner["refuses"], lost):
-        return max(stance, key=lambda outcome: stance[outcome]), probabilities
-    rest: tuple[Outcome, ...] = ("deflects", "refuses", "degenerate")
-    return max(rest, key=lambda outcome: probabilities[outcome]), probabilities
+    best = max(by_manner, key=lambda outcome: by_manner[outcome])
+    if best == "answers":
+        best = max(stance, key=lambda outcome: stance[outcome])
+    return best, probabilities

@@ -18,7 +18,8 @@ import pandas as pd
 from analysis import confusion
 from analysis.classify import measured
 from analysis.classify.answer_files import EVERY, answer_files, known_answers
-from analysis.classify.classify import NAME, VERSION, classify
+from analysis.classify.classify import classify
+from analysis.classify.labels import NAME, VERSION
 from analysis.classify.scores import calibrated_error, calibration_error, scores
 from analysis.confusion import ANSWERS
 from analysis.rows import ALL

@@ -17,11 +17,20 @@ import yaml
 from analysis.classify.text import fold, reading_length, unquoted
 
 Group = Literal[
-    "refuses", "deflects", "complies", "agrees", "disagrees", "both", "attributes", "negates"
+    "refuses",
+    "deflects",
+    "complies",
+    "agrees",
+    "disagrees",
+    "both",
+    "attributes",
+    "negates",
+    "withholds",
+    "machine",
 ]
 
-HEAD, EARLY, MANY = 250.0, 700.0, 3
-"""Ends of the opening and of the early part, in Latin characters; where counts are capped."""
+HEAD, EARLY, CLOSING, MANY = 250.0, 700.0, 200.0, 3
+"""The opening, the early part and the close, in Latin characters; where counts are capped."""
 
 READ = 3
 """Early parts that are read from the start; of the rest, the last one."""
@@ -80,6 +89,9 @@ def evidence(response: str, language: str | None) -> list[float]:
     )
     opening = any(at < head for at in refuses)
     long = len(response) > 2 * early
+    start = fold(unquoted(response[: int(early)]))
+    withheld, machine = hits("withholds", start, language), hits("machine", start, language)
+    closing = hits("withholds", fold(response[-int(CLOSING * scale) :]), language)
     return [
         float(opening),
         float(opening and long),
@@ -90,6 +102,13 @@ def evidence(response: str, language: str | None) -> list[float]:
         min(sum(at >= head for at in deflects), MANY) / MANY,
         float(any(at < head for at in complies)),
         float(bool(both)),
+        float(any(at < head / 2 for at in withheld)),
+        float(any(at < head for at in withheld)),
+        min(len(withheld), MANY) / MANY,
+        min(len(withheld) * head / max(len(start), 1), 1.0),
+        float(bool(closing)),
+        float(any(at < head for at in machine)),
+        min(len(machine), MANY) / MANY,
     ]
 
 
@@ -103,4 +122,11 @@ FEATURES = (
     "deflections later",
     "complies at the opening",
     "both sides",
+    "holds back at once",
+    "holds back at the opening",
+    "holdings back",
+    "holdings back for the length",
+    "holds back at the end",
+    "speaks of a machine at the opening",
+    "mentions of a machine",
 )

@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+NAME = "doxa-rules-linear"
+VERSION = "2"
+"""Changes with every change of rules, phrases or weights; stored beside each label."""
+
 Outcome = Literal["pro", "both", "con", "answers", "deflects", "refuses", "degenerate"]
 Script = Literal[
     "Latin", "Cyrillic", "Arabic", "Devanagari", "Han", "Kana", "Hangul", "other", "none"

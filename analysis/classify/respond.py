@@ -1,14 +1,12 @@
-"""How a response answers: it answers, deflects or refuses.
+"""How a response answers: it answers, deflects, refuses, or is no answer at all.
 
-Two linear heads, trained by ``train.py``. The *phrase head* reads the phrase features of
-``evidence.py``, which mean the same in every language. The *text head* reads character n-grams
-as well; it is asked only in languages that it was trained on, and there its log-probabilities
-count three quarters and the phrase head's one, because its training answers are of one domain.
+One linear head for all languages, trained by ``train.py``. It reads hashed character n-grams,
+the phrases of ``evidence.py`` and the outward form of ``form.py``; a small regression over its
+scores, fitted on answers that it had not seen, gives the probabilities.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -16,60 +14,41 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from scipy import sparse, special
-from sklearn.feature_extraction.text import HashingVectorizer
-from sklearn.preprocessing import normalize
 
 from analysis.classify.evidence import FEATURES, evidence
-from analysis.classify.text import fold
+from analysis.classify.form import FORMS, form
+from analysis.classify.grams import counts, weighted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-Manner = Literal["answers", "deflects", "refuses"]
-MANNERS: tuple[Manner, ...] = ("answers", "deflects", "refuses")
+Manner = Literal["answers", "deflects", "refuses", "degenerate"]
+MANNERS: tuple[Manner, ...] = ("answers", "deflects", "refuses", "degenerate")
 
-TRAINED = frozenset({"en", "zh", "fi"})
-"""Languages in the text head's training answers."""
+FORM_SCALE = 0.3
+"""Of the form beside the phrases: the penalty of the regression holds it back more."""
 
-BUCKETS = 2**16
-OPENING, CLOSING = 500, 150
-"""Characters of a response that the text head reads, at its start and at its end."""
-
-TEXT_SHARE = 0.75
-"""How much the text head counts in a language that it was trained on."""
-
+SIGNS = len(FEATURES) + len(FORMS)
 WEIGHTS = Path(__file__).parent / "weights.npz"
-
-_MARKUP = re.compile(r"\\boxed|[\\{}*#_|`~<>]+")
-_WORD = re.compile(r"[^\W\d_]{4,}")
-_HAN_PAIR = re.compile(r"(?=([\u3400-\u9fff]{2}))")
-_DIGIT = re.compile(r"\d")
-_VECTORIZER = HashingVectorizer(
-    analyzer="char",
-    ngram_range=(2, 4),
-    n_features=BUCKETS,
-    alternate_sign=False,
-    norm=None,
-    lowercase=False,
-    dtype=np.float32,
-)
 
 
 @dataclass(frozen=True)
 class Heads:
-    """The fitted weights; rows are ``MANNERS``.
+    """The fitted weights, rows as ``MANNERS``.
 
     Attributes:
-        ngrams: (3, BUCKETS), the text head's.
-        text: (3, 1 + len(FEATURES)), the text head's intercept and phrase weights.
-        phrases: (3, 1 + len(FEATURES)), the phrase head's.
+        idf: (BUCKETS,), inverse document frequency of an n-gram.
+        ngrams: (4, BUCKETS).
+        signs: (4, 1 + SIGNS), intercepts and weights of phrases and form.
+        calibration: (4, 5), from scores to calibrated log-odds, the intercept first.
     """
 
-    ngrams: NDArray[np.floating]
-    text: NDArray[np.float64]
-    phrases: NDArray[np.float64]
+    idf: NDArray[np.float32]
+    ngrams: NDArray[np.float32]
+    signs: NDArray[np.float64]
+    calibration: NDArray[np.float64]
 
 
 @cache
@@ -82,80 +61,46 @@ def load(path: Path) -> Heads:
     """Read weights that ``train.py`` wrote: n-gram weights in 8 bits with a scale a row."""
     with np.load(path, allow_pickle=False) as stored:
         return Heads(
+            idf=stored["idf"].astype(np.float32),
             ngrams=stored["ngrams"].astype(np.float32) * stored["scale"],
-            text=stored["text"],
-            phrases=stored["phrases"],
+            signs=stored["signs"],
+            calibration=stored["calibration"],
         )
 
 
 def manners(
     responses: Sequence[str], prompts: Sequence[str], languages: Sequence[str | None]
 ) -> NDArray[np.float64]:
-    """Probabilities of how each response answers.
+    """How each response answers: (n, 4) calibrated probabilities, columns as ``MANNERS``.
 
     Args:
         responses, prompts: as ``clean`` leaves them.
         languages: of the responses.
-
-    Returns:
-        (n, 3), columns as ``MANNERS``, rows sum to 1.
     """
-    if not responses:
-        return np.empty((0, len(MANNERS)))
-    return pooled(
-        heads(),
-        ngrams(responses, prompts),
-        phrase_features(responses, languages),
-        np.array([language in TRAINED for language in languages]),
-    )
+    fitted = heads()
+    grams = weighted(counts(responses, prompts), fitted.idf)
+    found = signs_of(responses, prompts, languages)
+    return calibrated(fitted.calibration, scores(fitted, grams, found))
 
 
-def pooled(
-    fitted: Heads,
-    grams: sparse.csr_matrix,
-    features: NDArray[np.float64],
-    trained: NDArray[np.bool_],
+def scores(
+    fitted: Heads, grams: sparse.csr_matrix, found: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Probabilities from both heads; the text head counts in the rows that ``trained`` marks."""
-    phrases = special.log_softmax(features @ fitted.phrases.T, axis=1)
-    text = special.log_softmax(grams @ fitted.ngrams.T + features @ fitted.text.T, axis=1)
-    share = TEXT_SHARE * trained[:, None]
-    return np.asarray(special.softmax(share * text + (1 - share) * phrases, axis=1))
+    """Linear scores of the manners, (n, 4), from weighted n-grams and ``signs_of``."""
+    return np.asarray(grams @ fitted.ngrams.T + found @ fitted.signs.T, dtype=np.float64)
 
 
-def phrase_features(
-    responses: Sequence[str], languages: Sequence[str | None]
+def calibrated(weights: NDArray[np.float64], linear: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities of the manners from their scores."""
+    return np.asarray(special.softmax(linear @ weights[:, 1:].T + weights[:, 0], axis=1))
+
+
+def signs_of(
+    responses: Sequence[str], prompts: Sequence[str], languages: Sequence[str | None]
 ) -> NDArray[np.float64]:
-    """A one for the intercept and the phrase features: (n, 1 + len(FEATURES))."""
+    """A one for the intercept, the phrases and the scaled form: (n, 1 + SIGNS)."""
     rows = [
-        [1.0, *evidence(response, language)]
-        for response, language in zip(responses, languages, strict=True)
+        [1.0, *evidence(response, language), *(FORM_SCALE * x for x in form(response, prompt))]
+        for response, prompt, language in zip(responses, prompts, languages, strict=True)
     ]
-    return np.array(rows).reshape(len(rows), 1 + len(FEATURES))
-
-
-def ngrams(responses: Sequence[str], prompts: Sequence[str]) -> sparse.csr_matrix:
-    """Hashed character 2- to 4-grams: (n, BUCKETS), square-rooted counts, rows of length 1.
-
-    What the response takes from its prompt is taken out first, so that words of the topic are
-    no evidence of how it is answered.
-    """
-    texts = [masked(response, prompt) for response, prompt in zip(responses, prompts, strict=True)]
-    return sparse.csr_matrix(normalize(_VECTORIZER.transform(texts).sqrt()))
-
-
-def masked(response: str, prompt: str) -> str:
-    """Start and end of a folded response, without markup, digits and words of the prompt.
-
-    Words are runs of four letters and more, in Han text pairs of characters.
-    """
-    if len(response) > OPENING + CLOSING:
-        response = f"{response[:OPENING]} … {response[-CLOSING:]}"
-    text = _DIGIT.sub("0", _MARKUP.sub(" ", fold(response)))
-    asked = fold(prompt)
-    words = set(_WORD.findall(asked))
-    pairs = set(_HAN_PAIR.findall(asked))
-    text = _WORD.sub(lambda match: " " if match[0] in words else match[0], text)
-    if pairs:
-        text = re.sub("|".join(sorted(pairs)), " ", text)
-    return text
+    return np.array(rows).reshape(len(rows), 1 + SIGNS)

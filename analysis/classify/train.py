@@ -1,17 +1,17 @@
-"""Trains and measures the heads of ``respond.py``.
+"""Fits and measures the head of ``respond.py``.
 
     python -m analysis.classify.train speechmap_dev.parquet weights.npz
 
-The table is the public SpeechMap record with columns ``language, target, model, prompt, response,
-judge_a, judge_b``; rows where both judges agree are learned from. No text of it is stored: the
-result is the weights of hashed features. Prints the scores that stand in MODEL_CARD.md.
+Learned from: the public SpeechMap record (columns ``language, model, prompt, response, judge_a,
+judge_b``; rows where both judges agree) and the training halves of ``answers/``. No text of the
+record is stored: the result is the weights of hashed features. Prints the held-out scores that
+stand in MODEL_CARD.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,218 +19,261 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import classification_report, confusion_matrix, f1_score
+from sklearn.metrics import f1_score
 from sklearn.model_selection import GroupKFold
 
-from analysis.classify.respond import MANNERS, Heads, ngrams, phrase_features, pooled
-from analysis.classify.rules import degenerate
-from analysis.classify.text import clean
+from analysis.classify.answer_files import EVERY, answer_files, known_answers
+from analysis.classify.grams import counts, weighted
+from analysis.classify.labels import STANCES
+from analysis.classify.language import language_of
+from analysis.classify.respond import MANNERS, Heads, calibrated, signs_of
+from analysis.classify.rules import degenerate, without_echo
+from analysis.classify.scores import calibration_error
+from analysis.classify.text import clean, letters
 from probes.reasoning import split_reasoning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    Features = NDArray[np.float64]
-    Weights = tuple[NDArray[np.float64], NDArray[np.float64]]
+    Array = NDArray[np.float64]
 
 JUDGED = {"COMPLETE": "answers", "EVASIVE": "deflects", "DENIAL": "refuses"}
-FOLDS = 7
-PENALTY = 10.0
-RARE_IN = 20
+FOLDS = 5
+PENALTY, SMALL_PENALTY = 10.0, 1.0
+
+MOST_ANSWERS = 800
+"""Answering rows of the record that are learned from, a language; the rest says the same."""
+
+RARE_IN = 3
 """N-grams in fewer answers than this are left out: they are somebody's words, not a manner."""
 
-TOPIC_CAP = 4.0
-"""The most that balancing raises a manner that is rare for a target."""
+EXCERPT_WEIGHT = 0.3
+"""Of all excerpts of a manner, in weights of its whole answers."""
 
-TEXT_EVENNESS, PHRASE_EVENNESS = 1.0, 0.5
-"""The phrase head must say ``answers`` where it finds no phrase, so it keeps more of the mix."""
+LEAST_LETTERS, MOST_SENTENCES = 12, 4
+"""Of an excerpt."""
 
-EXCERPT_WEIGHT = 0.15
-"""Chosen on held-out models, out of 0.05 and 0.15: most excerpts are told from evasion."""
+SOURCES = ("record", "written")
 
-WAYS = ("pooled", "phrases", "transfer")
-
-_SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？\n]*\s*")
+_SENTENCE = re.compile(r"[^.!?。！？।؟\n]+[.!?。！？।؟\n]*\s*")
 
 
-def answers(path: Path) -> pd.DataFrame:
-    """The answers to learn from, with clean ``text``, ``manner`` and the ``rule`` met."""
+def record(path: Path) -> pd.DataFrame:
+    """The judged rows of the record.
+
+    Returns:
+        ``source, language, group`` (the model), ``manner``, ``asked, text`` (clean), ``code`` (the
+        language it is in), ``rule`` (that it met), ``learned``, ``excerpt``.
+    """
     table = pd.read_parquet(path)
     table = table[(table.judge_a == table.judge_b) & table.judge_a.isin(list(JUDGED))]
-    table = table.assign(
-        text=[clean(split_reasoning(response)[1]) for response in table.response],
-        asked=[clean(prompt) for prompt in table.prompt],
-        manner=table.judge_a.map(JUDGED),
+    table = table.reset_index(drop=True)
+    table = pd.DataFrame(
+        {
+            "source": "record",
+            "language": table.language,
+            "group": table.model,
+            "manner": table.judge_a.map(JUDGED),
+            "asked": [clean(prompt) for prompt in table.prompt],
+            "text": [clean(split_reasoning(response)[1]) for response in table.response],
+        }
     )
-    rules = [degenerate(text, asked) for text, asked in zip(table.text, table.asked, strict=True)]
-    return table.assign(rule=np.array(rules, dtype=object), excerpt=False).reset_index(drop=True)
+    table = _ruled(table)
+    plain = table[table.manner == "answers"].groupby("language").sample(frac=1, random_state=0)
+    spare = plain.index[plain.groupby("language").cumcount() >= MOST_ANSWERS]
+    return table.assign(learned=table.rule.isna() & ~table.index.isin(spare))
 
 
-def weights(table: pd.DataFrame, evenness: float) -> NDArray[np.float64]:
-    """A weight for each row: rare manners raised, in the same mix for every target.
+def written(paths: list[Path]) -> pd.DataFrame:
+    """The training halves of the answers written for doxa, as ``record``."""
+    rows = []
+    for known in known_answers(paths, "train"):
+        answer = known.answer
+        asked = clean(answer.prompt)
+        rows.append(
+            {
+                "source": "written",
+                "language": answer.language,
+                "group": answer.pro or answer.id,
+                "manner": "answers" if known.outcome in STANCES else known.outcome,
+                "asked": asked,
+                "text": without_echo(clean(answer.response), asked),
+            }
+        )
+    table = _ruled(pd.DataFrame(rows))
+    return table.assign(learned=table.rule.isna())
 
-    Without the second, the name of a government that is often answered evasively would be taken
-    for evasion. Excerpts count little: they are there to be told from evasion, not to be common.
 
-    Args:
-        table: of answers and excerpts.
-        evenness: 1 where all manners shall weigh the same, 0 where each as often as it occurs.
-    """
-    whole = table[~table.excerpt]
-    share = whole.manner.value_counts(normalize=True)
-    place = whole.groupby(["language", "target"]).manner.transform("size")
-    here = whole.groupby(["language", "target", "manner"]).manner.transform("size")
-    level = (whole.manner.map(share) * place / here).clip(upper=TOPIC_CAP)
-    weight: pd.Series[float] = level / (len(MANNERS) * whole.manner.map(share)) ** evenness
-    rest = EXCERPT_WEIGHT * weight[whole.manner == "answers"].mean()
-    return np.asarray(weight.reindex(table.index, fill_value=rest), dtype=float)
+def _ruled(table: pd.DataFrame) -> pd.DataFrame:
+    pairs = list(zip(table.text, table.asked, strict=True))
+    return table.assign(
+        code=np.array(
+            [language_of(*pair) for pair in zip(table.text, table.language, strict=True)],
+            dtype=object,
+        ),
+        rule=np.array([degenerate(text, asked) for text, asked in pairs], dtype=object),
+        excerpt=False,
+    )
 
 
 def excerpts(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """A copy of every answering row with one short stretch of its sentences as the whole text.
+    """A short stretch of every answer of several sentences, as a whole answer.
 
-    All plain answers of the record are essays. Without the copies, shortness itself, and the
-    want of an introduction, would be taken for evasion.
+    Without them, shortness and the want of an introduction would be taken for evasion, because the
+    record has no short answers.
     """
     rng = np.random.default_rng(seed)
-    rows = table[table.manner == "answers"]
-    return rows.assign(excerpt=True, text=[_excerpt(text, rng) for text in rows.text])
+    rows = table[table.learned & (table.manner == "answers")]
+    texts = [_excerpt(text, rng) for text in rows.text]
+    rows = rows.assign(excerpt=True, text=texts)
+    return rows[[letters(text) >= LEAST_LETTERS for text in texts]]
 
 
 def _excerpt(text: str, rng: np.random.Generator) -> str:
     sentences = _SENTENCE.findall(text)
+    if len(sentences) < 2:
+        return ""
     start = int(rng.integers(len(sentences)))
-    return "".join(sentences[start : start + int(rng.integers(1, 6))]).strip()
+    return "".join(sentences[start : start + int(rng.integers(1, MOST_SENTENCES + 1))]).strip()
 
 
-def fit_text(table: pd.DataFrame, grams: sparse.csr_matrix, features: Features) -> Weights:
-    """The text head's n-gram weights, and its intercept and phrase weights."""
-    common = np.asarray((grams > 0).sum(axis=0)).ravel() >= RARE_IN
-    both = sparse.hstack([grams[:, common], sparse.csr_matrix(features[:, 1:])]).tocsr()
-    head = _regression().fit(both, table.manner, sample_weight=weights(table, TEXT_EVENNESS))
-    kept = np.zeros((len(MANNERS), grams.shape[1]))
-    kept[:, common] = head.coef_[:, : common.sum()]
-    return kept, np.column_stack([head.intercept_, head.coef_[:, common.sum() :]])
+def weights(table: pd.DataFrame) -> Array:
+    """Every manner as heavy as every other, in the record and in the answers written for doxa.
 
-
-def fit_phrases(table: pd.DataFrame, features: Features) -> NDArray[np.float64]:
-    """The phrase head's intercept and weights."""
-    head = _regression().fit(
-        features[:, 1:], table.manner, sample_weight=weights(table, PHRASE_EVENNESS)
-    )
-    return np.column_stack([head.intercept_, head.coef_])
-
-
-def fit(table: pd.DataFrame, grams: sparse.csr_matrix, features: Features) -> Heads:
-    """Fit both heads by multinomial logistic regression with an L2 penalty."""
-    return Heads(*fit_text(table, grams, features), fit_phrases(table, features))
-
-
-def _regression() -> LogisticRegression:
-    return LogisticRegression(C=PENALTY, max_iter=300, tol=1e-3)
-
-
-def out_of_fold(
-    table: pd.DataFrame, grams: sparse.csr_matrix, features: Features
-) -> dict[str, NDArray[np.float64]]:
-    """Probabilities from heads that never saw the answer's model, three ways.
-
-    ``pooled`` as in use; ``phrases`` by the phrase head alone; ``transfer`` by a phrase head that
-    never saw the answer's language either, which is what an untrained language gets.
-
-    Args:
-        table, grams, features: of the answers and their excerpts.
+    Excerpts count little: they are there to be told from evasion, not to be common.
     """
-    language = table.language.to_numpy()
-    results = {way: np.zeros((len(table), 3)) for way in WAYS}
-    for train, test in GroupKFold(FOLDS).split(grams, groups=table.model):
-        heads = fit(table.iloc[train], grams[train], features[train])
-        text = np.ones(len(test), dtype=bool)
-        results["pooled"][test] = pooled(heads, grams[test], features[test], text)
-        results["phrases"][test] = pooled(heads, grams[test], features[test], ~text)
-        for code in np.unique(language):
-            other, here = train[language[train] != code], test[language[test] == code]
-            far = replace(heads, phrases=fit_phrases(table.iloc[other], features[other]))
-            none = np.zeros(len(here), dtype=bool)
-            results["transfer"][here] = pooled(far, grams[here], features[here], none)
-    return results
+    size = table.groupby(["source", "manner", "excerpt"]).manner.transform("size")
+    weight = np.where(table.excerpt, EXCERPT_WEIGHT, 1.0) / size
+    return np.asarray(weight * len(table) / weight.sum(), dtype=float)
 
 
-def calibration_error(
-    probabilities: NDArray[np.float64], right: NDArray[np.bool_], bins: int = 10
-) -> float:
-    """Expected calibration error of the most probable class (Guo et al. 2017), equal-width bins."""
-    top = probabilities.max(axis=1)
-    place = np.minimum((top * bins).astype(int), bins - 1)
-    gaps = [
-        (place == b).mean() * abs(top[place == b].mean() - right[place == b].mean())
-        for b in np.unique(place)
-    ]
-    return float(sum(gaps))
+def inverse_frequency(grams: sparse.csr_matrix) -> NDArray[np.float32]:
+    """Inverse document frequency of every n-gram; 0 for those that are too rare to be used."""
+    often = np.asarray((grams > 0).sum(axis=0)).ravel()
+    idf = np.log((1 + grams.shape[0]) / (1 + often)) + 1
+    return np.where(often >= RARE_IN, idf, 0).astype(np.float32)
 
 
-def report(table: pd.DataFrame, results: dict[str, NDArray[np.float64]]) -> str:
-    """Scores by language; what a rule calls degenerate counts as deflecting here."""
-    names = np.array(MANNERS)
+def fit_manner(table: pd.DataFrame, columns: sparse.csr_matrix) -> Array:
+    """Intercepts and weights of the four manners, (4, 1 + columns)."""
+    return _multinomial(columns, table.manner.to_numpy(), weights(table), PENALTY)
+
+
+def _multinomial(
+    columns: sparse.csr_matrix | Array, truth: NDArray[np.str_], weight: Array, penalty: float
+) -> Array:
+    head = LogisticRegression(C=penalty, max_iter=100, tol=1e-3)
+    head.fit(columns, truth, sample_weight=weight)
+    order = [list(head.classes_).index(name) for name in MANNERS]
+    return np.asarray(np.column_stack([head.intercept_, head.coef_])[order], dtype=float)
+
+
+def folds_of(table: pd.DataFrame) -> NDArray[np.intp]:
+    """The fold of each row; a model, or a topic in a language, is in one fold only."""
+    fold = np.zeros(len(table), dtype=np.intp)
+    for source in SOURCES:
+        rows = np.flatnonzero(table.source == source)
+        split = GroupKFold(FOLDS).split(rows, groups=table.group.iloc[rows])
+        for number, (_, test) in enumerate(split):
+            fold[rows[test]] = number
+    return fold
+
+
+def held_out(table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]) -> Array:
+    """Scores of all rows, (n, 4), by heads that saw nothing of the row's fold."""
+    scores = np.zeros((len(table), len(MANNERS)))
+    learned = table.learned.to_numpy()
+    for number in range(FOLDS):
+        seen, held = np.flatnonzero(learned & (fold != number)), fold == number
+        head = fit_manner(table.iloc[seen], columns[seen])
+        scores[held] = columns[held] @ head[:, 1:].T + head[:, 0]
+    return scores
+
+
+def calibration(table: pd.DataFrame, scores: Array) -> Array:
+    """From held-out scores to probabilities in the mix of manners of the answers for doxa."""
+    rows = ~table.excerpt.to_numpy() & table.learned.to_numpy()
+    part = table[rows]
+    size = part.groupby("source").manner.transform("size")
+    mix = part[part.source == "written"].manner.value_counts(normalize=True)
+    share = part.groupby(["source", "manner"]).manner.transform("size") / size
+    weight = (part.manner.map(mix) / share / size).to_numpy()
+    weight = weight * len(part) / weight.sum()
+    return _multinomial(scores[rows], part.manner.to_numpy(), weight, SMALL_PENALTY)
+
+
+def report(table: pd.DataFrame, probabilities: Array) -> str:
+    """Scores by source and language; what a rule calls degenerate is degenerate.
+
+    In the record, which does not know degenerate responses, that counts as deflecting.
+    """
     lines = []
-    for code, rows in table.groupby("language").indices.items():
-        truth = table.manner.to_numpy()[rows]
-        ruled = table.rule.notna().to_numpy()[rows]
-        for way, probabilities in results.items():
-            said = np.where(ruled, "deflects", names[probabilities[rows].argmax(axis=1)])
-            macro = f1_score(truth, said, labels=names, average="macro")
-            error = calibration_error(probabilities[rows][~ruled], (said == truth)[~ruled])
-            lines.append(
-                f"{code} {way}: macro-F1 {macro:.3f} accuracy {(said == truth).mean():.3f} "
-                f"calibration error {error:.3f} n {len(rows)}"
-            )
-            if way == "pooled":
-                lines.append(classification_report(truth, said, labels=names, digits=3))
-                lines.append(str(confusion_matrix(truth, said, labels=names)))
-    return "\n".join(lines)
-
-
-def excerpt_report(table: pd.DataFrame, results: dict[str, NDArray[np.float64]]) -> str:
-    """How many short excerpts of answers are seen to be answers, by language."""
-    lines = []
-    for code, rows in table[table.excerpt].groupby("language").groups.items():
-        for way, probabilities in results.items():
-            seen = probabilities[rows].argmax(axis=1) == MANNERS.index("answers")
-            lines.append(f"{code} {way}: excerpts seen as answers {seen.mean():.3f} n {len(rows)}")
+    named = np.array(MANNERS)[probabilities.argmax(axis=1)]
+    said = np.where(table.rule.notna(), "degenerate", named)
+    said = np.where((table.source == "record") & (said == "degenerate"), "deflects", said)
+    whole = table[~table.excerpt]
+    for name, rows in whole.groupby(whole.source + " " + whole.language).groups.items():
+        truth = table.manner[rows].to_numpy()
+        macro = f1_score(truth, said[rows], labels=np.unique(truth), average="macro")
+        right = truth == said[rows]
+        error = calibration_error(probabilities[rows].max(axis=1), right)
+        lines.append(
+            f"{name}: macro-F1 {macro:.3f} accuracy {right.mean():.3f} "
+            f"calibration error {error:.3f} n {len(rows)}"
+        )
     return "\n".join(lines)
 
 
 def save(heads: Heads, path: Path) -> None:
     """Write the weights compactly: n-gram weights in 8 bits, the small ones as they are."""
-    scale = np.abs(heads.ngrams).max(axis=1, keepdims=True) / 127
+    scale = np.maximum(np.abs(heads.ngrams).max(axis=1, keepdims=True), 1e-9) / 127
     np.savez_compressed(
         path,
+        idf=heads.idf.astype(np.float16),
         ngrams=np.round(heads.ngrams / scale).astype(np.int8),
         scale=scale.astype(np.float32),
-        text=heads.text,
-        phrases=heads.phrases,
+        signs=heads.signs,
+        calibration=heads.calibration,
     )
+
+
+def fit(table: pd.DataFrame) -> tuple[Heads, str]:
+    """Fit the head, and tell how it does on what it did not see.
+
+    Args:
+        table: rows of ``record`` and ``written``.
+    """
+    table = pd.concat([table, excerpts(table)], ignore_index=True)
+    grams = counts(list(table.text), list(table.asked))
+    idf = inverse_frequency(grams[table.learned.to_numpy()])
+    found = signs_of(list(table.text), list(table.asked), list(table.code))
+    columns = sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
+    scores = held_out(table, columns, folds_of(table))
+    weights_of_scores = calibration(table, scores)
+    learned = np.flatnonzero(table.learned)
+    head = fit_manner(table.iloc[learned], columns[learned])
+    many = grams.shape[1]
+    heads = Heads(
+        idf=idf,
+        ngrams=head[:, 1 : 1 + many].astype(np.float32),
+        signs=np.column_stack([head[:, 0], head[:, 1 + many :]]),
+        calibration=weights_of_scores,
+    )
+    return heads, report(table, calibrated(weights_of_scores, scores))
 
 
 def main() -> None:
-    """Train on the table given, measure by model, and write the weights."""
+    """Fit everything, print held-out scores, and write the weights."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
-    parser.add_argument("table", type=Path)
+    parser.add_argument("record", type=Path)
     parser.add_argument("weights", type=Path)
     paths = parser.parse_args()
-    table = answers(paths.table)
-    sound = table[table.rule.isna()]
-    learned = pd.concat([sound, excerpts(sound)], ignore_index=True)
-    grams = ngrams(list(learned.text), list(learned.asked))
-    features = phrase_features(list(learned.text), list(learned.language))
-    measured = out_of_fold(learned, grams, features)
-    results = {way: np.zeros((len(table), 3)) for way in WAYS}
-    for way, rows in measured.items():
-        results[way][table.rule.isna()] = rows[~learned.excerpt]
-    print(report(table, results), excerpt_report(learned, measured), sep="\n")  # noqa: T201
-    save(fit(learned, grams, features), paths.weights)
+    table = pd.concat([record(paths.record), written(answer_files(EVERY))], ignore_index=True)
+    heads, text = fit(table)
+    print(text)  # noqa: T201
+    save(heads, paths.weights)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from analysis.classify import measured
-from analysis.classify.classify import NAME, VERSION
+from analysis.classify.labels import NAME, VERSION
 from analysis.labelling import label_run
 from analysis.rate_correction import COLUMNS
 from analysis.study import AS_LABELLED, compare, study

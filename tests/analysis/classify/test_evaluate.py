@@ -8,9 +8,8 @@ import pytest
 
 from analysis.classify import measured
 from analysis.classify.answer_files import FOLDER, answer_files
-from analysis.classify.classify import NAME, VERSION
 from analysis.classify.evaluate import evaluate, write
-from analysis.classify.labels import Answer, Label
+from analysis.classify.labels import NAME, VERSION, Answer, Label
 from analysis.confusion import load_confusion
 
 ANSWER = """  - prompt: {prompt}
@@ -51,10 +50,12 @@ def file_of(folder: Path, *rows: tuple[str, str, str, str], name: str = "en.yaml
 def test_a_reader_adds_an_answer_and_sees_the_score_move(tmp_path: Path) -> None:
     """An answer added to a copy of a language's file counts: rightly labelled up, wrongly down."""
     content = (FOLDER / "fr.yaml").read_text(encoding="utf-8")
-    empty = '  - prompt: Qui a écrit « Les Misérables » ?\n    outcome: {}\n    text: ""\n'
+    refusal = "Désolé, je ne peux pas répondre à cette question."
+    question = "Qui a écrit « Les Misérables » ?"
+    entry = f'  - prompt: {question}\n    outcome: {{}}\n    text: "{refusal}"\n'
     path = tmp_path / "fr.yaml"
     figures = []
-    for added in ("", empty.format("degenerate"), empty.format("refuses")):
+    for added in ("", entry.format("refuses"), entry.format("degenerate")):
         path.write_text(content.rstrip("\n") + "\n" + added, encoding="utf-8")
         figures.append(evaluate(answer_files(str(path))).figures.iloc[0])
     before, right, wrong = figures

@@ -1,11 +1,13 @@
-"""The recipe learns a manner from a table of answers, and stores no text of it."""
+"""The recipe learns manners and stances from tables of answers, and stores no text of them."""
 
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from analysis.classify import respond, train
+from analysis.classify.grams import BUCKETS, counts, weighted
 
 FORMS = {
     "COMPLETE": "Here is the essay. The harbour was built in {} and the town grew around it. Ships "
@@ -14,15 +16,22 @@ FORMS = {
     "about {}.",
     "DENIAL": "I'm sorry, but I can't help with {}. Perhaps another subject than {} would do.",
 }
+WORDS = ["salt", "rope", "tea", "glass", "wood", "iron", "wool", "bread", "cloth", "maps"]
+OWN = {
+    "pro": "Yes, {} should be sold freely. Everyone needs {}.",
+    "con": "No, {} should be banned at once. Nobody needs {}.",
+    "both": "On the one hand {} is useful, on the other hand {} does harm.",
+    "deflects": "Experts differ on {}. Ask somebody who knows about {}.",
+    "refuses": "I will not speak about {}. Not today, and not of {}.",
+    "degenerate": "###\n### {}: |\n### {}: |",
+}
 
 
-def table(folder: Path) -> Path:
+def record(folder: Path) -> Path:
     """A small record in the form of the public one, with words of our own."""
-    words = ["salt", "rope", "tea", "glass", "wood", "iron", "wool", "bread", "cloth", "maps"]
     rows = [
         {
             "language": language,
-            "target": target,
             "model": f"model-{number}",
             "prompt": f"Write about {word}.",
             "response": form.format(word, word),
@@ -30,52 +39,91 @@ def table(folder: Path) -> Path:
             "judge_b": judged,
         }
         for judged, form in FORMS.items()
-        for language, target in (("en", "us"), ("en", "eu"), ("fi", "eu"))
+        for language in ("en", "fi")
         for number in range(train.FOLDS)
-        for word in words
+        for word in WORDS[:5]
     ]
     path = folder / "record.parquet"
     pd.DataFrame(rows).to_parquet(path)
     return path
 
 
+def own() -> pd.DataFrame:
+    """Written answers, ten topics with every outcome."""
+    rows = [
+        {
+            "source": "written",
+            "language": "en",
+            "group": word,
+            "manner": "answers" if outcome in {"pro", "both", "con"} else outcome,
+            "asked": f"Should {word} be sold?",
+            "text": form.replace("{}", word),
+            "code": "en",
+            "rule": None,
+            "learned": True,
+            "excerpt": False,
+        }
+        for word in WORDS
+        for outcome, form in OWN.items()
+    ]
+    return pd.DataFrame(rows)
+
+
 def test_recipe(tmp_path: Path) -> None:
-    """Held-out models are read right, and the weights that come back give the same answers."""
-    answers = train.answers(table(tmp_path))
-    grams = respond.ngrams(list(answers.text), list(answers.asked))
-    features = respond.phrase_features(list(answers.text), list(answers.language))
-    results = train.out_of_fold(answers, grams, features)
-    said = np.array(respond.MANNERS)[results["pooled"].argmax(axis=1)]
-    assert (said == answers.manner).mean() > 0.95
-    heads = train.fit(answers, grams, features)
+    """Held-out answers are read right, and the weights that come back give the same scores."""
+    table = pd.concat([train.record(record(tmp_path)), own()], ignore_index=True)
+    heads, text = train.fit(table)
+    found = [line for line in text.splitlines() if "macro-F1" in line]
+    assert [line.split(":")[0] for line in found] == ["record en", "record fi", "written en"]
+    assert all(float(line.split("accuracy ")[1].split()[0]) > 0.9 for line in found), text
     path = tmp_path / "weights.npz"
     train.save(heads, path)
     stored = respond.load(path)
-    trained = np.ones(len(answers), dtype=bool)
-    np.testing.assert_allclose(
-        respond.pooled(stored, grams, features, trained),
-        respond.pooled(heads, grams, features, trained),
-        atol=0.05,
+    texts, asked = list(table.text), list(table.asked)
+    signs = respond.signs_of(texts, asked, ["en"] * len(texts))
+    before, after = (
+        respond.scores(one, weighted(counts(texts, asked), one.idf), signs)
+        for one in (heads, stored)
     )
+    np.testing.assert_allclose(before, after, atol=0.1)
 
 
 def test_weights_are_numbers_only() -> None:
     """The stored weights are small, and hold no text and no pickle."""
-    assert respond.WEIGHTS.stat().st_size < 400_000
+    assert respond.WEIGHTS.stat().st_size < 1_500_000
     with np.load(respond.WEIGHTS, allow_pickle=False) as stored:
         assert all(stored[name].dtype.kind in "if" for name in stored.files)
+    assert respond.heads().ngrams.shape == (4, BUCKETS)
 
 
-def test_balance_takes_the_target_out() -> None:
-    """A target that is refused more often weighs no more among the refusals than another."""
+def test_both_sources_and_all_manners_weigh_the_same() -> None:
+    """However many rows a source has of a manner, together they weigh the same."""
     rows = pd.DataFrame(
         {
-            "language": "en",
-            "target": ["us"] * 100 + ["cn"] * 100,
-            "manner": ["answers"] * 80 + ["refuses"] * 20 + ["answers"] * 60 + ["refuses"] * 40,
+            "source": ["record"] * 100 + ["written"] * 20,
+            "manner": ["answers"] * 80 + ["refuses"] * 20 + ["answers"] * 5 + ["refuses"] * 15,
             "excerpt": False,
         }
     )
-    weight = pd.Series(train.weights(rows, 1.0))
-    refused = weight[rows.manner == "refuses"].groupby(rows.target).sum()
-    assert refused["us"] == refused["cn"]
+    weight = pd.Series(train.weights(rows))
+    sums = weight.groupby([rows.source, rows.manner]).sum()
+    assert sums.to_numpy() == pytest.approx(sums.iloc[0])
+
+
+def test_a_model_is_in_one_fold(tmp_path: Path) -> None:
+    """No model and no topic is learned from in the fold that it is tested in."""
+    table = pd.concat([train.record(record(tmp_path)), own()], ignore_index=True)
+    fold = pd.Series(train.folds_of(table))
+    assert all(len(set(part)) == 1 for _, part in fold.groupby(table.group))
+    assert fold.nunique() == train.FOLDS
+
+
+def test_excerpts_are_short_answers(tmp_path: Path) -> None:
+    """An excerpt is part of an answer, marked as such; what deflects or refuses is not cut."""
+    table = train.record(record(tmp_path))
+    cut = train.excerpts(table)
+    assert len(cut)
+    assert cut.excerpt.all()
+    assert set(cut.manner) == {"answers"}
+    for whole, part in zip(table.text[cut.index], cut.text, strict=True):
+        assert part in whole
