@@ -1,4 +1,4 @@
-"""Labels the open responses of a run file that have none yet."""
+"""Labels the open responses of a run file that have none yet, and says whose labels count."""
 
 from __future__ import annotations
 
@@ -6,13 +6,22 @@ import json
 from typing import TYPE_CHECKING
 
 from analysis.classify.classify import NAME, VERSION, classify
-from analysis.classify.labels import Answer
+from analysis.classify.judge import Unjudged, Verdict
+from analysis.classify.judge_panel import sit
+from analysis.classify.labels import Answer, Label
 from probes import runfile
+from prompts.errors import AnalysisError
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-_UNLABELLED = """
+    from analysis.classify.judge_panel import Panel
+    from probes.catalogue import ModelEntry
+    from probes.engine import Watch
+
+_ANSWERS = """
     SELECT probes.id, language, prompt, text, pole_pro, pole_con, ending
     FROM probes JOIN responses ON probe = probes.id JOIN cells ON cells.id = cell
     WHERE text IS NOT NULL AND NOT EXISTS (
@@ -21,6 +30,7 @@ _UNLABELLED = """
     )
     ORDER BY probes.id
 """
+NOBODY = ("", "")
 
 
 def label_run(path: Path) -> int:
@@ -32,11 +42,87 @@ def label_run(path: Path) -> int:
     Raises:
         RunFileError: there is no such run file, or it cannot be written.
     """
-    with runfile.reading(path) as db:
-        rows = db.execute(_UNLABELLED, (NAME, VERSION)).fetchall()
-    if not rows:
+    answers = _answers(path, (NAME, VERSION))
+    if not answers:
         return 0
-    answers = [
+    labels = list(classify(answers))
+    with runfile.writing(path) as db, runfile.transaction(db):
+        _keep(db, NAME, VERSION, labels)
+        _choose(db, NAME, VERSION)
+    return len(labels)
+
+
+def choose_trained(path: Path) -> int:
+    """Let the labels of the classifier that comes with doxa count again.
+
+    Returns:
+        As `label_run`, which comes first.
+
+    Raises:
+        RunFileError: there is no such run file, or it cannot be written.
+    """
+    labelled = label_run(path)
+    with runfile.writing(path) as db, runfile.transaction(db):
+        _choose(db, NAME, VERSION)
+    return labelled
+
+
+def judge_run(path: Path, entries: Sequence[ModelEntry], watch: Watch) -> Panel:
+    """Let models judge the open responses of a run, and let their labels count from then on.
+
+    What a judge has said before is in the run file and not asked again. Where there are several
+    judges, each one's labels are kept, and those of the majority count.
+
+    Raises:
+        RunFileError: there is no such run file, or it cannot be written.
+        AnalysisError: the run has no open response.
+        DoxaError: a judge cannot be opened, or cannot go on; what it said so far is kept.
+    """
+    answers = _answers(path, NOBODY)
+    if not answers:
+        raise AnalysisError(
+            f"{path} has no open response to judge.",
+            "Ask open questions or tasks with `doxa run --kinds open,task`, then label again.",
+        )
+    panel = sit(entries, answers, watch, _Kept(path))
+    labels = [label for label in panel.labels if isinstance(label, Label)]
+    if not labels:
+        unjudged = next(label for label in panel.labels if isinstance(label, Unjudged))
+        raise AnalysisError(
+            f"No response of {path} could be judged. {unjudged.error}",
+            "Name another judge; `doxa models list` shows the models.",
+        )
+    with runfile.writing(path) as db, runfile.transaction(db):
+        _keep(db, panel.name, panel.version, labels)
+        _choose(db, panel.name, panel.version)
+        runfile.set_manifest(db, judges=json.loads(panel.figures.to_json(orient="records")))
+    return panel
+
+
+class _Kept:
+    """The labels of single judges in a run file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def known(self, name: str, version: str) -> dict[str, Verdict]:
+        with runfile.reading(self._path) as db:
+            rows = db.execute(
+                "SELECT probe, probabilities FROM labels WHERE classifier = ? AND version = ?",
+                (name, version),
+            ).fetchall()
+        return {str(probe): Verdict(json.loads(said)) for probe, said in rows}
+
+    def keep(self, name: str, version: str, labels: Sequence[Label]) -> None:
+        with runfile.writing(self._path) as db, runfile.transaction(db):
+            _keep(db, name, version, labels)
+
+
+def _answers(path: Path, classifier: tuple[str, str]) -> list[Answer]:
+    """The responses that a classifier of some name and version has not labelled."""
+    with runfile.reading(path) as db:
+        rows = db.execute(_ANSWERS, classifier).fetchall()
+    return [
         Answer(
             id=str(probe),
             language=language,
@@ -48,17 +134,24 @@ def label_run(path: Path) -> int:
         )
         for probe, language, prompt, text, pro, con, ending in rows
     ]
-    labels = [
-        (
-            int(label.id),
-            NAME,
-            VERSION,
-            label.outcome,
-            json.dumps(label.probabilities, sort_keys=True),
-            label.response_language,
-        )
-        for label in classify(answers)
-    ]
-    with runfile.writing(path) as db, runfile.transaction(db):
-        db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?)", labels)
-    return len(labels)
+
+
+def _keep(db: sqlite3.Connection, name: str, version: str, labels: Iterable[Label]) -> None:
+    db.executemany(
+        "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (
+                int(label.id),
+                name,
+                version,
+                label.outcome,
+                json.dumps(label.probabilities, sort_keys=True),
+                label.response_language,
+            )
+            for label in labels
+        ],
+    )
+
+
+def _choose(db: sqlite3.Connection, name: str, version: str) -> None:
+    runfile.set_manifest(db, classifier=[name, version])

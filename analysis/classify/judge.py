@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from probes.backends.protocol import Backend
-    from probes.cell import Cell, ModelDescription, Response
+    from probes.cell import ModelDescription, Response
 
 VERSION = "1"
 """Changes with every change of what a judge is shown; stored beside each label."""
@@ -40,16 +40,14 @@ class Verdict:
     Attributes:
         probabilities: over the outcomes that are possible, summing to 1; empty with an error.
         coverage: what all letters together had of the judge's next token, mean of both orders;
-            NaN where it was not asked.
+            NaN where that is not known.
         steady: both orders gave the same outcome.
-        asked: False where there is no letter or digit to judge, and a rule decided.
         error: why the judge could not be asked; empty where it could.
     """
 
     probabilities: Probabilities
     coverage: float = float("nan")
     steady: bool = True
-    asked: bool = True
     error: str = ""
 
     @property
@@ -82,6 +80,11 @@ def name_of(models: Sequence[ModelDescription]) -> tuple[str, str]:
     )
 
 
+def readable(answer: Answer) -> bool:
+    """Whether a response has a letter or digit; else it is degenerate, and no judge is asked."""
+    return any(map(str.isalnum, clean(answer.response)))
+
+
 def ask(backend: Backend, answers: Iterable[Answer]) -> Iterator[Verdict]:
     """Let a model judge responses, in order, a batch at a time.
 
@@ -102,9 +105,9 @@ def ask(backend: Backend, answers: Iterable[Answer]) -> Iterator[Verdict]:
 def _judge_batch(backend: Backend, batch: Sequence[Answer]) -> list[Verdict]:
     blank: Probabilities = {"degenerate": 1.0}
     found = [
-        Verdict(dict.fromkeys(outcomes(answer), 0.0) | blank, asked=False)
-        if not any(map(str.isalnum, clean(answer.response)))
-        else Verdict({}, error="it was not asked")
+        Verdict({}, error="It was not asked.")
+        if readable(answer)
+        else Verdict(dict.fromkeys(outcomes(answer), 0.0) | blank)
         for answer in batch
     ]
     for limit in LIMITS:
@@ -119,13 +122,11 @@ def _judge_batch(backend: Backend, batch: Sequence[Answer]) -> list[Verdict]:
             break
         came = {response.cell: response for response in backend.score(list(unique.values()))}
         for at, pair in forms.items():
-            found[at] = _verdict(outcomes(batch[at]), pair, [came[cell.id] for cell in pair])
+            found[at] = _verdict(outcomes(batch[at]), [came[cell.id] for cell in pair])
     return found
 
 
-def _verdict(
-    possible: Sequence[Outcome], pair: Sequence[Cell], came: Sequence[Response]
-) -> Verdict:
+def _verdict(possible: Sequence[Outcome], came: Sequence[Response]) -> Verdict:
     if errors := [response.error or response.ending for response in came if not response.logprobs]:
         return Verdict({}, error=errors[0])
     mass = np.exp([response.logprobs for response in came])
@@ -199,5 +200,5 @@ def labelled(answer: Answer, verdicts: Sequence[Verdict]) -> Label | Unjudged:
         asked_share=asked_share(text, answer.language, language),
         length=len(answer.response),
         cut=answer.ending == "length",
-        reason=None if any(verdict.asked for verdict in given) else "empty",
+        reason=None if readable(answer) else "empty",
     )

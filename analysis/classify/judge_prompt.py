@@ -144,7 +144,10 @@ def _cell(
 ) -> Cell:
     options = tuple(
         Option(
-            letter, getattr(frame, outcome), _STANCE.get(outcome), also_written(letter, language.script)
+            letter,
+            getattr(frame, outcome),
+            _STANCE.get(outcome),
+            also_written(letter, language.script),
         )
         for letter, outcome in zip(_LETTERS, shown, strict=False)
     )
