@@ -66,17 +66,17 @@ JUDGE = ("--classifier", "judge", "--judge")
         (("--judge", "smollm2-135m-instruct"), 2, "Give --classifier judge too"),
         (("--classifier", "judge"), 2, "Name one or several with --judge"),
         ((*JUDGE, " , "), 2, "Name one or several with --judge"),
-        ((*JUDGE, "smollm"), 1, "Did you mean smollm2-135m-instruct?"),
+        ((*JUDGE, "smollm2-135m"), 1, "Did you mean smollm2-135m-instruct?"),
         (("--classifier", "oracle"), 2, "oracle"),
     ],
 )
-@pytest.mark.parametrize("command", ["classify", "label"])
+@pytest.mark.parametrize("verb", ["classify", "label"])
 def test_wrong_judges_are_one_line(
-    doxa: Doxa, command: str, words: tuple[str, ...], status: int, says: str
+    doxa: Doxa, verb: str, words: tuple[str, ...], status: int, says: str
 ) -> None:
     """A judge that is missing or unknown is said in a line, before any file is opened."""
-    files = ("x.sqlite",) if command == "label" else ("--input", "x", "--output", "y")
-    done = doxa(command, *files, *words)
+    files = ("x.sqlite",) if verb == "label" else ("--input", "x", "--output", "y")
+    done = doxa(verb, *files, *words)
     assert done.returncode == status
     assert done.stdout == ""
     assert says in done.stderr
