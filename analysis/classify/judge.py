@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.classify.judge_prompt import LIMITS, cells, outcomes
-from analysis.classify.labels import STANCES, Answer, Label, Outcome
+from analysis.classify.labels import OUTCOMES, STANCES, Answer, Label, Outcome
 from analysis.classify.language import asked_share, language_of, script_of
 from analysis.classify.text import clean
 
@@ -154,10 +154,15 @@ def likeliest(probabilities: Probabilities) -> Outcome:
     }
     if stances:
         manners["answers"] = sum(stances.values())
-    best = max(manners, key=lambda outcome: manners[outcome])
-    if best == "answers" and stances:
-        return max(stances, key=lambda outcome: stances[outcome])
-    return best
+    best = _most(manners)
+    return _most(stances) if best == "answers" and stances else best
+
+
+def _most(values: Probabilities) -> Outcome:
+    """The outcome with the highest value; of equals the first of `OUTCOMES`, in whatever order."""
+    return max(
+        (outcome for outcome in OUTCOMES if outcome in values), key=lambda outcome: values[outcome]
+    )
 
 
 def majority(distributions: Sequence[Probabilities]) -> tuple[Outcome, Probabilities]:
@@ -179,8 +184,7 @@ def majority(distributions: Sequence[Probabilities]) -> tuple[Outcome, Probabili
     }
     votes = Counter(map(likeliest, distributions))
     most = max(votes.values())
-    tied = [outcome for outcome, n in votes.items() if n == most]
-    return max(tied, key=lambda outcome: mean[outcome]), mean
+    return _most({outcome: mean[outcome] for outcome, n in votes.items() if n == most}), mean
 
 
 def labelled(answer: Answer, verdicts: Sequence[Verdict]) -> Label | Unjudged:

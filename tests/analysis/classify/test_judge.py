@@ -116,13 +116,18 @@ def test_a_response_without_room_is_shown_shorter(judge: Backend) -> None:
         ({"pro": 0.3, "both": 0.2, "con": 0.1, "deflects": 0.35, "refuses": 0.05}, "pro"),
         ({"pro": 0.3, "both": 0.0, "con": 0.1, "deflects": 0.5, "refuses": 0.1}, "deflects"),
         ({"answers": 0.3, "deflects": 0.3, "refuses": 0.4}, "refuses"),
+        ({"answers": 0.4, "deflects": 0.2, "refuses": 0.4}, "answers"),
     ],
 )
 def test_first_the_manner_then_the_stance(
     probabilities: dict[Outcome, float], outcome: Outcome
 ) -> None:
-    """Stances count together against the other outcomes, as they do in the trained classifier."""
+    """Stances count together against the other outcomes, as they do in the trained classifier.
+
+    Of equals it is the same one however a distribution was stored.
+    """
     assert likeliest(probabilities) == outcome
+    assert likeliest(dict(reversed(probabilities.items()))) == outcome
 
 
 def test_the_majority_wins_and_the_likelier_of_equals() -> None:
