@@ -187,7 +187,9 @@ def test_labels_of_judges_are_kept_in_the_run_file(run: Path) -> None:
     tables = load(run)
     assert tables.classifier == f"{panel.name} {panel.version}"
     assert tables.opened["outcome"].tolist() == [label.outcome for label in panel.labels]
-    assert len(tables.manifest["judges"]) == len(panel.figures)
+    said = tables.manifest["judges"]
+    assert said["en, judge:one"].startswith(f"{SAME_IN_BOTH} 1.000 [")
+    assert said[f"all, majority, {NAME}"].count(f" of {n}") == 4  # each measure
     assert choose_trained(run) == 0
     assert load(run).classifier == f"{NAME} {VERSION}"
 
