@@ -101,7 +101,7 @@ def classify_file(source: Path, target: Path, entries: list[ModelEntry]) -> None
     outcomes = ", ".join(f"{count:,} {name}" for name, count in summary.outcomes.items())
     typer.echo(f"Labelled {summary.labelled:,} responses ({outcomes or 'none'}).")
     if summary.failed:
-        typer.echo(f"{summary.failed:,} lines could not be read; {target} says why, line by line.")
+        typer.echo(f"{summary.failed:,} lines have no label; {target} says why, line by line.")
     if panel and panel.seated:
         from reports.judge_table import print_judges
 

@@ -145,5 +145,5 @@ def test_lines_that_cannot_be_read_are_counted(tmp_path: Path, doxa: Doxa) -> No
     done = doxa("classify", "--input", str(source), "--output", str(target))
     assert done.returncode == 0
     assert "Labelled 1 responses (1 degenerate)." in done.stdout
-    assert "1 lines could not be read" in done.stdout
+    assert "1 lines have no label" in done.stdout
     assert [json.loads(line).get("line") for line in target.read_text().splitlines()] == [None, 2]

@@ -12,8 +12,9 @@ import pandas as pd
 import pytest
 
 from analysis.classify import judge_panel
-from analysis.classify.classify import NAME, VERSION
+from analysis.classify.classify import NAME, VERSION, classify
 from analysis.classify.jsonl import classify_file
+from analysis.classify.judge import Unjudged
 from analysis.classify.judge_panel import (
     COLUMNS,
     COVERED,
@@ -34,6 +35,7 @@ from prompts.errors import AnalysisError, ModelError
 from prompts.load import load_battery
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 ONE, TWO, THREE = (ModelEntry(id=name, backend="simulated") for name in ("one", "two", "three"))
@@ -143,6 +145,23 @@ def test_a_file_is_judged_line_by_line(tmp_path: Path) -> None:
     assert first == last
     assert blank["outcome"] == "degenerate"
     assert bad["line"] == 2
+
+
+def test_what_a_judge_cannot_read_is_an_error_of_its_line(tmp_path: Path) -> None:
+    """The line has its number and the reason, and the lines around it their labels."""
+    source, target = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    line = {"id": "a", "language": "en", "prompt": "?", "response": "Tea."}
+    source.write_text("\n".join(json.dumps(line | {"id": name}) for name in "abc"))
+
+    def unwilling(answers: Iterable[Answer]) -> Iterator[Label | Unjudged]:
+        for answer in answers:
+            yield Unjudged("b", "No room.") if answer.id == "b" else next(classify([answer]))
+
+    summary = classify_file(source, target, unwilling)
+    first, second, third = map(json.loads, target.read_text().splitlines())
+    assert (summary.labelled, summary.failed) == (2, 1)
+    assert second == {"id": "b", "line": 2, "error": "No room."}
+    assert first["outcome"] == third["outcome"]
 
 
 def test_nothing_to_judge_loads_no_model(tmp_path: Path) -> None:
