@@ -1,17 +1,19 @@
-"""Labels the open responses of a run file that have none yet."""
+"""Labels the open responses of a run file that have none yet, and says whose labels count."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING
 
-from analysis.classify.labels import NAME, VERSION, Answer
+from analysis.classify.labels import NAME, VERSION, Answer, Label
 from probes import runfile
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
     from pathlib import Path
 
-_UNLABELLED = """
+_ANSWERS = """
     SELECT probes.id, language, prompt, text, pole_pro, pole_con, ending
     FROM probes JOIN responses ON probe = probes.id JOIN cells ON cells.id = cell
     WHERE text IS NOT NULL AND NOT EXISTS (
@@ -31,13 +33,38 @@ def label_run(path: Path) -> int:
     Raises:
         RunFileError: there is no such run file, or it cannot be written.
     """
-    with runfile.reading(path) as db:
-        rows = db.execute(_UNLABELLED, (NAME, VERSION)).fetchall()
-    if not rows:
+    answers = unlabelled(path, (NAME, VERSION))
+    if not answers:
         return 0
     from analysis.classify.classify import classify
 
-    answers = [
+    labels = list(classify(answers))
+    with runfile.writing(path) as db, runfile.transaction(db):
+        keep(db, NAME, VERSION, labels)
+        choose(db, NAME, VERSION)
+    return len(labels)
+
+
+def choose_trained(path: Path) -> int:
+    """Let the labels of the classifier that comes with doxa count again.
+
+    Returns:
+        As `label_run`, which comes first.
+
+    Raises:
+        RunFileError: there is no such run file, or it cannot be written.
+    """
+    labelled = label_run(path)
+    with runfile.writing(path) as db, runfile.transaction(db):
+        choose(db, NAME, VERSION)
+    return labelled
+
+
+def unlabelled(path: Path, classifier: tuple[str, str]) -> list[Answer]:
+    """The responses that a classifier of some name and version has not labelled."""
+    with runfile.reading(path) as db:
+        rows = db.execute(_ANSWERS, classifier).fetchall()
+    return [
         Answer(
             id=str(probe),
             language=language,
@@ -49,17 +76,26 @@ def label_run(path: Path) -> int:
         )
         for probe, language, prompt, text, pro, con, ending in rows
     ]
-    labels = [
-        (
-            int(label.id),
-            NAME,
-            VERSION,
-            label.outcome,
-            json.dumps(label.probabilities, sort_keys=True),
-            label.response_language,
-        )
-        for label in classify(answers)
-    ]
-    with runfile.writing(path) as db, runfile.transaction(db):
-        db.executemany("INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?)", labels)
-    return len(labels)
+
+
+def keep(db: sqlite3.Connection, name: str, version: str, labels: Iterable[Label]) -> None:
+    """Store labels under the name and version of who gave them."""
+    db.executemany(
+        "INSERT OR REPLACE INTO labels VALUES (?, ?, ?, ?, ?, ?)",
+        [
+            (
+                int(label.id),
+                name,
+                version,
+                label.outcome,
+                json.dumps(label.probabilities, sort_keys=True),
+                label.response_language,
+            )
+            for label in labels
+        ],
+    )
+
+
+def choose(db: sqlite3.Connection, name: str, version: str) -> None:
+    """Let these labels count: reports and tables are made from them."""
+    runfile.set_manifest(db, classifier=[name, version])

@@ -71,7 +71,8 @@ def load(path: Path) -> Tables:
 
     A model that was asked with several settings is read in those that answered most cells, so
     that no cell counts twice. Where responses were labelled more than once, the labels of the
-    classifier and version that wrote last are taken, so that one table holds one classifier.
+    classifier and version that the manifest names are taken, else of those that wrote last, so
+    that one table holds one classifier.
 
     Raises:
         RunFileError: the file is missing, is no run file, is of a newer version or is damaged.
@@ -82,8 +83,9 @@ def load(path: Path) -> Tables:
             models = _models(db)
             names = models.set_index("weights")["id"]
             scored, failed, exact = _scored(db, names)
-            opened = _opened(db, names)
-            classifier = " ".join(db.execute(_CLASSIFIER).fetchone() or ())
+            chosen = manifest.get("classifier") or db.execute(_CLASSIFIER).fetchone() or ()
+            opened = _opened(db, names, chosen)
+            classifier = " ".join(chosen)
             examples = pd.read_sql_query(_EXAMPLES, db)
             audit = pd.read_sql_query(_AUDIT, db)
     except pd.errors.DatabaseError as error:
@@ -242,7 +244,9 @@ def _distributions(
     return pd.DataFrame(result, columns=columns).astype({"K": int})
 
 
-def _opened(db: sqlite3.Connection, names: pd.Series[str]) -> pd.DataFrame:
+def _opened(
+    db: sqlite3.Connection, names: pd.Series[str], classifier: Sequence[str]
+) -> pd.DataFrame:
     opened = pd.read_sql_query(
         "SELECT probes.id AS probe, weights, settings, language, topic, domain, kind, family,"  # noqa: S608
         " item, cells.id AS cell, prompt, text, reasoning, ending, error FROM probes"
@@ -253,9 +257,10 @@ def _opened(db: sqlite3.Connection, names: pd.Series[str]) -> pd.DataFrame:
     opened = opened[_main_settings(opened)].drop(columns="settings").reset_index(drop=True)
     opened.insert(0, "model", opened.pop("weights").map(names))
     labels = pd.read_sql_query(
-        "SELECT probe, outcome, response_language, probabilities FROM labels"  # noqa: S608
-        f" WHERE (classifier, version) = ({_CLASSIFIER})",
+        "SELECT probe, outcome, response_language, probabilities FROM labels"
+        " WHERE classifier = ? AND version = ?",
         db,
+        params=tuple(classifier) or ("", ""),
     )
     if len(labels):
         chances = pd.DataFrame(

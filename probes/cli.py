@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from probes import cli_audit, cli_battery, cli_models, cli_plan
+from probes import cli_audit, cli_battery, cli_label, cli_models, cli_plan
 from prompts.errors import DoxaError, UsageError
 
 app = typer.Typer(
@@ -21,6 +21,10 @@ app = typer.Typer(
 app.add_typer(cli_models.app, name="models")
 app.add_typer(cli_battery.app, name="battery")
 app.add_typer(cli_plan.app, name="plan")
+app.command(
+    "label",
+    epilog="Example: doxa label runs/x.sqlite --classifier judge --judge path/to/model.gguf",
+)(cli_label.label)
 app.command("audit", epilog="Example: doxa audit runs/x.sqlite --sample 200")(cli_audit.audit)
 
 
@@ -269,38 +273,25 @@ def classify(
             "languages such as fr,zh, in all, or in a file of your own, such as my/fr.yaml."
         ),
     ] = None,
+    classifier: cli_label.Which = cli_label.Classifier.trained,
+    judge: cli_label.Names = None,
 ) -> None:
     """Classify responses from elsewhere, or measure the classifier.
 
     A line of input is {"id", "language", "prompt", "response"} and, where known, "pro" and "con".
     """
+    judges = cli_label.judges(classifier, judge)
     if evaluate is not None:
         if input_ or output:
             raise UsageError(
                 "--evaluate measures on test answers and takes no --input and no --output.",
                 "Leave either out.",
             )
-        _evaluate(evaluate)
+        cli_label.evaluate(evaluate, judges)
         return
     if input_ is None or output is None:
         raise UsageError(
             f"{'--output' if input_ else '--input'} is missing.",
             "Name both files, or measure the classifier with --evaluate all.",
         )
-    from analysis.classify.jsonl import classify_file
-
-    summary = classify_file(input_, output)
-    outcomes = ", ".join(f"{count:,} {name}" for name, count in summary.outcomes.items())
-    typer.echo(f"Labelled {summary.labelled:,} responses ({outcomes or 'none'}).")
-    if summary.failed:
-        typer.echo(f"{summary.failed:,} lines could not be read; {output} says why, line by line.")
-
-
-def _evaluate(names: str) -> None:
-    from rich.console import Console
-
-    from analysis.classify.answer_files import answer_files
-    from analysis.classify.evaluate import evaluate
-    from reports.score_table import print_evaluation
-
-    print_evaluation(evaluate(answer_files(names)), Console())
+    cli_label.classify_file(input_, output, judges)

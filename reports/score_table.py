@@ -51,7 +51,7 @@ def print_evaluation(evaluation: Evaluation, console: Console) -> None:
 
 def _figures(figures: pd.DataFrame, console: Console) -> Table:
     titles = ("Answers", "Right", "F1", "Manner", "Stance", "Language", "Cali-\nbration")
-    table = _table(console, "", *titles)
+    table = plain_table(console, "", *titles)
     for row in records(figures):
         told = row["told_right"] / row["told"] if row["told"] else float("nan")
         table.add_row(
@@ -71,7 +71,7 @@ def _outcomes(counts: pd.DataFrame, console: Console) -> Table:
     """A row per true outcome: how often it is found, and what its answers are labelled as."""
     shown = outcome_scores(counts)
     names = list(shown["outcome"])
-    table = _table(console, "", "n", "Recall", "Prec.", *names)
+    table = plain_table(console, "", "n", "Recall", "Prec.", *names)
     for row in records(shown):
         taken = [f"{int(n)}" if n else "·" for n in counts.loc[row["outcome"], names]]
         found = (f"{row['n']}", number(row["recall"]), number(row["precision"]))
@@ -79,7 +79,8 @@ def _outcomes(counts: pd.DataFrame, console: Console) -> Table:
     return table
 
 
-def _table(console: Console, *titles: str) -> Table:
+def plain_table(console: Console, *titles: str) -> Table:
+    """A table with these columns, the first to the left; without rules where is no terminal."""
     ruled = box.SIMPLE_HEAD if console.is_terminal else None
     # the rules come with a column of space between any two
     gap = (0, 0) if ruled else (0, 1)

@@ -7,7 +7,7 @@ import os
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import tee
 from typing import IO, TYPE_CHECKING, Any
 
 from analysis.classify.classify import classify
@@ -17,10 +17,13 @@ from probes.reasoning import split_reasoning
 from prompts.errors import AnalysisError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-BATCH = 256
+    from analysis.classify.judge import Unjudged
+
+    Classifier = Callable[[Iterable[Answer]], Iterator[Label | Unjudged]]
+
 LINE_LIMIT = 64 * 2**20
 """Bytes of a line; a longer one is an error of that line, so that memory stays bounded."""
 
@@ -54,7 +57,7 @@ class _Line:
     error: str
 
 
-def classify_file(source: Path, target: Path) -> Summary:
+def classify_file(source: Path, target: Path, classifier: Classifier = classify) -> Summary:
     """Label every line of a JSONL file.
 
     A line is ``{"id", "language", "prompt", "response"}`` with optional ``pro`` and ``con``, which
@@ -66,6 +69,8 @@ def classify_file(source: Path, target: Path) -> Summary:
     Args:
         source: the file to read, UTF-8.
         target: the file to write; it appears whole, or stays as it was.
+        classifier: gives a label for each answer, in order. Of the file as much is in memory as
+            it reads ahead.
 
     Raises:
         UsageError: the source cannot be read, or is the target.
@@ -81,7 +86,7 @@ def classify_file(source: Path, target: Path) -> Summary:
         ) from error
     with lines:
         try:
-            return _write_atomically(lines, target)
+            return _write_atomically(lines, target, classifier)
         except OSError as error:
             raise AnalysisError(
                 f"{target} could not be written from {source}: {error.strerror}.",
@@ -89,11 +94,11 @@ def classify_file(source: Path, target: Path) -> Summary:
             ) from error
 
 
-def _write_atomically(lines: IO[bytes], target: Path) -> Summary:
+def _write_atomically(lines: IO[bytes], target: Path, classifier: Classifier) -> Summary:
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     try:
         with partial.open("w", encoding="ascii") as out:
-            summary = _write(lines, out)
+            summary = _write(lines, out, classifier)
             out.flush()
             os.fsync(out.fileno())
         partial.replace(target)
@@ -103,22 +108,22 @@ def _write_atomically(lines: IO[bytes], target: Path) -> Summary:
     return summary
 
 
-def _write(lines: IO[bytes], out: IO[str]) -> Summary:
+def _write(lines: IO[bytes], out: IO[str], classifier: Classifier) -> Summary:
     outcomes: Counter[Outcome] = Counter()
     failed = 0
-    read = _read(lines)
-    while batch := list(islice(read, BATCH)):
-        labels = classify(line.answer for line in batch if line.answer)
-        for line in batch:
-            if line.answer:
-                label = next(labels)
-                outcomes[label.outcome] += 1
-                record = _record(line, label)
-            else:
-                failed += 1
-                known = {} if line.id is None else {"id": line.id}
-                record = {**known, "line": line.number, "error": line.error}
-            out.write(json.dumps(record) + "\n")
+    read, ahead = tee(_read(lines))
+    labels = classifier(line.answer for line in ahead if line.answer)
+    for line in read:
+        label = next(labels) if line.answer else None
+        if isinstance(label, Label):
+            outcomes[label.outcome] += 1
+            record = _record(line, label)
+        else:
+            failed += 1
+            known = {} if line.id is None else {"id": line.id}
+            why = label.error if label else line.error
+            record = {**known, "line": line.number, "error": why}
+        out.write(json.dumps(record) + "\n")
     return Summary(sum(outcomes.values()), failed, dict(outcomes))
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Doxa = Callable[..., subprocess.CompletedProcess[str]]
 
 COMMANDS = [
-    "run", "status", "compare", "report", "export", "classify", "audit", "plan power",
+    "run", "status", "compare", "report", "export", "classify", "label", "audit", "plan power",
     "models list", "models pull", "models check", "battery show", "battery check",
 ]  # fmt: skip
 SIMULATED = '[[model]]\nid = "{}"\nbackend = "simulated"\n'
