@@ -259,6 +259,8 @@ def classify(
     summary = classify_file(input_, output)
     outcomes = ", ".join(f"{count:,} {name}" for name, count in summary.outcomes.items())
     typer.echo(f"Labelled {summary.labelled:,} responses ({outcomes or 'none'}).")
+    if summary.abstained:
+        typer.echo(f"Of these labels {summary.abstained:,} abstain: they are too uncertain to use.")
     if summary.failed:
         typer.echo(f"{summary.failed:,} lines could not be read; {output} says why, line by line.")
 

@@ -37,11 +37,13 @@ class Summary:
         labelled: lines with an outcome.
         failed: lines with an error in its place.
         outcomes: how many of each outcome.
+        abstained: labels that abstain, of those with an outcome.
     """
 
     labelled: int
     failed: int
     outcomes: dict[Outcome, int] = field(default_factory=dict)
+    abstained: int = 0
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,10 @@ def classify_file(source: Path, target: Path) -> Summary:
 
     A line is ``{"id", "language", "prompt", "response"}`` with optional ``pro`` and ``con``, which
     count only together. Reasoning in a response is taken out first. What comes out, in the
-    same order, is ``{"id", "outcome", "probabilities", "response_language"}``, or
-    ``{"id", "line", "error"}`` for a line that cannot be read (``id`` where it is known). Blank
-    lines are passed over. All that is not ASCII is escaped.
+    same order, is ``{"id", "outcome", "probabilities", "abstains", "strategy",
+    "response_language"}``, the strategy null for what neither deflects nor refuses, or ``{"id",
+    "line", "error"}`` for a line that cannot be read (``id`` where it is known). Blank lines are
+    passed over. All that is not ASCII is escaped.
 
     Args:
         source: the file to read, UTF-8.
@@ -105,7 +108,7 @@ def _write_atomically(lines: IO[bytes], target: Path) -> Summary:
 
 def _write(lines: IO[bytes], out: IO[str]) -> Summary:
     outcomes: Counter[Outcome] = Counter()
-    failed = 0
+    failed = abstained = 0
     read = _read(lines)
     while batch := list(islice(read, BATCH)):
         labels = classify(line.answer for line in batch if line.answer)
@@ -113,13 +116,14 @@ def _write(lines: IO[bytes], out: IO[str]) -> Summary:
             if line.answer:
                 label = next(labels)
                 outcomes[label.outcome] += 1
+                abstained += label.abstains
                 record = _record(line, label)
             else:
                 failed += 1
                 known = {} if line.id is None else {"id": line.id}
                 record = {**known, "line": line.number, "error": line.error}
             out.write(json.dumps(record) + "\n")
-    return Summary(sum(outcomes.values()), failed, dict(outcomes))
+    return Summary(sum(outcomes.values()), failed, dict(outcomes), abstained)
 
 
 def _record(line: _Line, label: Label) -> dict[str, Any]:
@@ -127,6 +131,8 @@ def _record(line: _Line, label: Label) -> dict[str, Any]:
         "id": line.id,
         "outcome": label.outcome,
         "probabilities": {key: round(value, 4) for key, value in label.probabilities.items()},
+        "abstains": label.abstains,
+        "strategy": label.strategy,
         "response_language": label.response_language,
     }
 
