@@ -231,7 +231,7 @@ class Seen:
         lean = self.scores(fitted.lean, meanings, places)
         both = self.scores(fitted.both, meanings, places)
         opening = np.stack([fitted.opening(one) for one in self.asked])
-        return np.column_stack([self.profile(fitted, lean, places), both, opening, self._common()])
+        return np.column_stack([self.profile(fitted, lean, places), both, opening, self.general()])
 
     def profile(self, fitted: Heads, lean: Array, places: NDArray[np.intp]) -> Array:
         """How the whole and its sentences lean: (n, 9)."""
@@ -247,11 +247,6 @@ class Seen:
         contested = np.minimum(found[:, 2], -found[:, 3])
         return np.column_stack([lean, np.abs(lean), found, contested])
 
-    def general(self) -> Array:
-        """What the last regression for other topics sees."""
-        away, whole = self._away(), directions(self.whole)
-        return np.column_stack([self._common(), whole * away])
-
     def _away(self) -> Array:
         poles = list(dict.fromkeys(pole for one in self.asked for pole in (one.pro, one.con)))
         found = dict(
@@ -259,7 +254,8 @@ class Seen:
         )
         return directions(np.stack([found[one.pro] - found[one.con] for one in self.asked]))
 
-    def _common(self) -> Array:
+    def general(self) -> Array:
+        """What can be seen of an answer to a question with any two poles: (n, 16)."""
         away = self._away()
         whole = (directions(self.whole) * away).sum(axis=1)
         each = (directions(self.sentences) * away[self.owner]).sum(axis=1)

@@ -68,7 +68,7 @@ class Heads:
         manner: rows as ``MANNERS``.
         essay: rows as ``ESSAY_MANNERS``.
         strategy: rows as ``labels.STRATEGIES``.
-        calibration: (4, 16), from ``calibration_columns`` to log-odds, the intercept first.
+        calibration: (4, 13), from ``calibration_columns`` to log-odds, the intercept first.
     """
 
     idf: NDArray[np.float32]
@@ -114,18 +114,18 @@ def read_manners(
     fitted = heads()
     grams = weighted(counts(responses, prompts), fitted.idf)
     found = signs_of(responses, prompts, languages)
-    linear = np.hstack([head.scores(grams, found) for head in (fitted.manner, fitted.essay)])
-    probabilities = calibrated(fitted.calibration, calibration_columns(linear, responses))
+    linear = fitted.manner.scores(grams, found), fitted.essay.scores(grams, found)
+    probabilities = calibrated(fitted.calibration, calibration_columns(*linear, responses))
     return probabilities, fitted.strategy.scores(grams, found)
 
 
 def calibration_columns(
-    linear: NDArray[np.float64], responses: Sequence[str]
+    manner: NDArray[np.float64], essay: NDArray[np.float64], responses: Sequence[str]
 ) -> NDArray[np.float64]:
-    """Scores, whether a response is long, and the scores of the long ones: (n, 2 * scores + 1)."""
+    """Scores of all manners; whether a response is long; of the long ones both scores: (n, 12)."""
     long = np.array([[reading_length(text) > LONG] for text in responses], np.float64)
-    long = long.reshape(len(linear), 1)
-    return np.hstack([linear, long, linear * long])
+    long = long.reshape(len(manner), 1)
+    return np.hstack([manner, long, manner * long, essay * long])
 
 
 def calibrated(weights: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:

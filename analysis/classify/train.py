@@ -73,7 +73,7 @@ def record(path: Path) -> pd.DataFrame:
 
     Returns:
         ``source, language, group`` (the model), ``manner``, ``asked, text`` (clean), ``id``,
-        ``own, strategy`` (see ``written``), ``code`` (the language it is in), ``rule`` (that it
+        ``own, strategy, topic`` (see ``written``), ``code`` (the language it is in), ``rule`` (that it
         met), ``learned``, ``excerpt``.
     """
     table = pd.read_parquet(path)
@@ -90,6 +90,7 @@ def record(path: Path) -> pd.DataFrame:
             "id": table.index.astype(str),
             "own": False,
             "strategy": "",
+            "topic": "",
         }
     )
     table = _ruled(table)
@@ -164,15 +165,17 @@ def _excerpt(text: str, rng: np.random.Generator) -> str:
 
 
 def weights(table: pd.DataFrame) -> Array:
-    """Every manner as heavy as every other, in the record and in the answers written for doxa.
+    """Every manner as heavy as every other, in each of three domains that weigh the same.
 
+    These are the record, the answers to the battery's questions, and those to prompts of their own.
     Excerpts count little: they are there to be told from evasion, not to be common. Answers that
     were written together with the test halves count more than those that were written after.
     """
-    size = table.groupby(["source", "manner", "excerpt"]).manner.transform("size")
+    domain = table.source.where(table.topic.fillna("") == "", "battery")
+    size = table.groupby([domain, table.manner, table.excerpt]).manner.transform("size")
     weight = np.where(table.excerpt, EXCERPT_WEIGHT, 1.0) / size
     weight = weight * np.where(table.own, OWN_WEIGHT, 1.0)
-    weight /= weight.groupby(table.source).transform("sum")
+    weight /= weight.groupby(domain).transform("sum")
     return np.asarray(weight * len(table) / weight.sum(), dtype=float)
 
 
@@ -222,13 +225,16 @@ def folds_of(table: pd.DataFrame, seed: int = 0) -> NDArray[np.intp]:
     return rng.permutation(np.arange(len(kinds)) % FOLDS)[names]
 
 
-def held_out(table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]) -> Array:
-    """Scores of all rows, (n, 7), by both heads without the row's fold."""
-    scores = np.zeros((len(table), len(MANNERS) + len(ESSAY_MANNERS)))
+def held_out(
+    table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]
+) -> tuple[Array, Array]:
+    """Scores of all rows, (n, 4) and (n, 3), by both heads of manners without the row's fold."""
+    scores = np.zeros((len(table), len(MANNERS))), np.zeros((len(table), len(ESSAY_MANNERS)))
     for number in range(FOLDS):
         seen, held = fold != number, fold == number
         heads = manner_heads(table[seen], columns[seen])
-        scores[held] = np.hstack([_scores(head, columns[held]) for head in heads])
+        for found, head in zip(scores, heads, strict=True):
+            found[held] = _scores(head, columns[held])
     return scores
 
 
@@ -264,7 +270,7 @@ def calibration(table: pd.DataFrame, columns: Array) -> Array:
     weight = np.where(part.own, OWN_WEIGHT, 1.0)
     weight[recorded] = 1 / np.sqrt(size[recorded])
     weight[recorded] /= weight[recorded].mean()
-    head = LogisticRegression(max_iter=500)
+    head = LogisticRegression(max_iter=2000)
     head.fit(columns[rows], part.manner.to_numpy(str), sample_weight=weight)
     order = [list(head.classes_).index(name) for name in MANNERS]
     return np.asarray(np.column_stack([head.intercept_, head.coef_])[order], dtype=float)
@@ -348,7 +354,7 @@ def fit(table: pd.DataFrame) -> tuple[Heads, str]:
     found = signs_of(list(table.text), list(table.asked), list(table.code))
     columns = sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
     fold = folds_of(table)
-    scores = calibration_columns(held_out(table, columns, fold), list(table.text))
+    scores = calibration_columns(*held_out(table, columns, fold), list(table.text))
     manner, essay = manner_heads(table, columns)
     strategy, line = strategy_head(table, columns, fold)
     heads = Heads(

@@ -109,9 +109,8 @@ class Trainer:
         self.answers = answers_of(table, self.topics)
         self.statements, self.poles, self.places = statements_of(self.topics)
         self.words = self.answers.seen.words()
-        self.sentence_words = self.answers.seen.sentence_words
         self.statement_words = self.statements.words()
-        self.common = self.answers.seen.general()
+        self.general = self.answers.seen.general()
 
     def centre(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Mean meaning of the answers to each topic."""
@@ -130,10 +129,7 @@ class Trainer:
         data = self.answers
         centre = self.centre(rows)
         spread = self._spread(data.seen.meanings(centre, data.topic), data.topic)
-        stated = np.stack(
-            [self.statements.whole[self.places == p].mean(axis=0) for p in range(len(self.topics))]
-        ).astype(np.float32)
-        said = self._spread(self.statements.meanings(stated, self.places), self.places)
+        said = self._spread(self.statements.meanings(centre, self.places), self.places)
         outcome = data.outcome[rows]
         sided = rows[outcome != "both"]
         lean = self._fit(
@@ -240,12 +236,12 @@ def fit(table: pd.DataFrame) -> tuple[Heads, str]:
         _line(
             "stance, another topic",
             data,
-            trainer.held_out_probabilities(trainer.common, data.general),
+            trainer.held_out_probabilities(trainer.general, data.general),
         ),
     ]
     centre, lean, both = trainer.heads(every)
     names = np.concatenate([mark(name) for name in trainer.topics])
-    known, other = trainer.last(numbers, every), trainer.last(trainer.common, every)
+    known, other = trainer.last(numbers, every), trainer.last(trainer.general, every)
     openings = trainer.openings(every)
     return Heads(names, centre, *openings, lean, both, known, other), "\n".join(lines)
 

@@ -17,12 +17,12 @@ CONTESTED = [name for name, topic in BATTERY.topics.items() if topic.kind == "co
 
 
 @pytest.mark.parametrize("language", BATTERY.languages)
-def test_statements_take_their_pole(language: str) -> None:
-    """The battery's own statements, which are learned from, are nearly all read right."""
+def test_poles_are_told_apart(language: str) -> None:
+    """The battery's own poles, said as answers, are mostly read right, and seldom turned round."""
     right = total = 0
     for name in CONTESTED:
         texts = BATTERY.texts(name, language)
-        said = {key: text for key, text in texts.items() if key.endswith((".pro", ".con"))}
+        said = {key: texts[key] for key in ("pro", "con")}
         found = stance_probabilities(
             list(said.values()),
             [texts["question"]] * len(said),
@@ -30,9 +30,9 @@ def test_statements_take_their_pole(language: str) -> None:
             [language] * len(said),
         )
         for key, one in zip(said, found, strict=True):
-            right += one["pro"] > one["con"] if key.endswith("pro") else one["con"] > one["pro"]
+            right += one["pro"] > one["con"] if key == "pro" else one["con"] > one["pro"]
             total += 1
-    assert right > 0.9 * total
+    assert right > 0.7 * total
 
 
 @settings(max_examples=25, deadline=None)

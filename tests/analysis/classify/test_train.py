@@ -66,6 +66,7 @@ def own() -> pd.DataFrame:
             "excerpt": False,
             "id": f"{word} {outcome}",
             "own": word in WORDS[:5],
+            "topic": word if outcome != "both" else "",
             "strategy": STRATEGY.get(outcome, ""),
         }
         for word in WORDS
@@ -109,6 +110,7 @@ def test_both_sources_and_all_manners_weigh_the_same() -> None:
     rows = pd.DataFrame(
         {
             "source": ["record"] * 100 + ["written"] * 20,
+            "topic": "",
             "manner": ["answers"] * 80 + ["refuses"] * 20 + ["answers"] * 5 + ["refuses"] * 15,
             "excerpt": False,
             "own": False,
