@@ -73,8 +73,8 @@ def record(path: Path) -> pd.DataFrame:
 
     Returns:
         ``source, language, group`` (the model), ``manner``, ``asked, text`` (clean), ``id``,
-        ``own, strategy, topic`` (see ``written``), ``code`` (the language it is in), ``rule`` (that it
-        met), ``learned``, ``excerpt``.
+        ``own, strategy, topic`` (see ``written``), ``code`` (the language it is in), ``rule``
+        (that it met), ``learned``, ``excerpt``.
     """
     table = pd.read_parquet(path)
     table = table[(table.judge_a == table.judge_b) & table.judge_a.isin(list(JUDGED))]
