@@ -60,7 +60,8 @@ class Study:
         corrected: the rates of ``outcomes`` with the classifier's errors considered: see
             `rate_correction.corrected_outcomes`.
         classifier: what is known of the classifier's errors in the languages of the open
-            responses: see `measured.classifier_table`.
+            responses, and how many of their labels abstain: see `measured.classifier_table` and
+            `measured.abstentions`.
         classifier_name: name and version, as ``Tables.classifier``.
     """
 
@@ -166,7 +167,7 @@ def study(
         corrected=corrected,
         classifier=measured.classifier_table(
             tables.classifier, sorted(tables.opened["language"].unique()), known
-        ),
+        ).merge(measured.abstentions(tables.opened), on="language", how="left"),
         classifier_name=tables.classifier,
     )
 

@@ -101,6 +101,8 @@ def classify_file(source: Path, target: Path, entries: list[ModelEntry]) -> None
     summary = jsonl.classify_file(source, target, *([panel] if panel else []))
     outcomes = ", ".join(f"{count:,} {name}" for name, count in summary.outcomes.items())
     typer.echo(f"Labelled {summary.labelled:,} responses ({outcomes or 'none'}).")
+    if summary.abstained:
+        typer.echo(f"Of these labels {summary.abstained:,} abstain: they are too uncertain to use.")
     if summary.failed:
         typer.echo(f"{summary.failed:,} lines have no label; {target} says why, line by line.")
     if panel and panel.seated:

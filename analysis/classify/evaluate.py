@@ -48,8 +48,11 @@ class Evaluation:
         counts: by language, a row per true and a column per predicted outcome.
         figures: a row by language, and ``all`` where there are several: ``language``,
             `scores.SCORES`, ``told, told_right`` (responses over 20 characters whose language is
-            known, and those of them whose language was seen), ``calibration_error`` and
-            ``calibrated_error``, which a classifier with exact probabilities would show.
+            known, and those of them whose language was seen), ``kept, kept_right`` (labels that
+            do not abstain, and those of them that are right), ``strategies, strategies_right``
+            (responses of a known strategy that were seen to deflect or refuse, and those whose
+            strategy was seen), ``calibration_error`` and ``calibrated_error``, which a classifier
+            with exact probabilities would show.
     """
 
     counts: dict[str, pd.DataFrame]
@@ -109,6 +112,9 @@ def _row(one: Known, label: Label) -> dict[str, object]:
         "probability": label.probabilities[label.outcome],
         "told": told,
         "told_right": told and right,
+        "kept": not label.abstains,
+        "strategies": bool(one.strategy and label.strategy),
+        "strategies_right": bool(one.strategy) and one.strategy == label.strategy,
     }
 
 
@@ -118,6 +124,10 @@ def _more(part: pd.DataFrame) -> dict[str, float]:
     return {
         "told": int(part["told"].sum()),
         "told_right": int(part["told_right"].sum()),
+        "kept": int(part["kept"].sum()),
+        "kept_right": int((right & part["kept"].to_numpy(bool)).sum()),
+        "strategies": int(part["strategies"].sum()),
+        "strategies_right": int(part["strategies_right"].sum()),
         "calibration_error": calibration_error(probability, right),
         "calibrated_error": calibrated_error(probability),
     }

@@ -40,11 +40,13 @@ class Summary:
         labelled: lines with an outcome.
         failed: lines with an error in its place.
         outcomes: how many of each outcome.
+        abstained: labels that abstain, of those with an outcome.
     """
 
     labelled: int
     failed: int
     outcomes: dict[Outcome, int] = field(default_factory=dict)
+    abstained: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ def classify_file(source: Path, target: Path, classifier: Classifier = classify)
 
     A line is ``{"id", "language", "prompt", "response"}`` with optional ``pro`` and ``con``, which
     count only together. Reasoning in a response is taken out first. What comes out, in the
-    same order, is ``{"id", "outcome", "probabilities", "response_language"}``, or
-    ``{"id", "line", "error"}`` for a line that cannot be read (``id`` where it is known). Blank
-    lines are passed over. All that is not ASCII is escaped.
+    same order, is ``{"id", "outcome", "probabilities", "abstains", "strategy",
+    "response_language"}``, the strategy null for what neither deflects nor refuses, or ``{"id",
+    "line", "error"}`` for a line that cannot be read (``id`` where it is known). Blank lines are
+    passed over. All that is not ASCII is escaped.
 
     Args:
         source: the file to read, UTF-8.
@@ -110,13 +113,14 @@ def _write_atomically(lines: IO[bytes], target: Path, classifier: Classifier) ->
 
 def _write(lines: IO[bytes], out: IO[str], classifier: Classifier) -> Summary:
     outcomes: Counter[Outcome] = Counter()
-    failed = 0
+    failed = abstained = 0
     read, ahead = tee(_read(lines))
     labels = classifier(line.answer for line in ahead if line.answer)
     for line in read:
         label = next(labels) if line.answer else None
         if isinstance(label, Label):
             outcomes[label.outcome] += 1
+            abstained += label.abstains
             record = _record(line, label)
         else:
             failed += 1
@@ -124,7 +128,7 @@ def _write(lines: IO[bytes], out: IO[str], classifier: Classifier) -> Summary:
             why = label.error if label else line.error
             record = {**known, "line": line.number, "error": why}
         out.write(json.dumps(record) + "\n")
-    return Summary(sum(outcomes.values()), failed, dict(outcomes))
+    return Summary(sum(outcomes.values()), failed, dict(outcomes), abstained)
 
 
 def _record(line: _Line, label: Label) -> dict[str, Any]:
@@ -132,6 +136,8 @@ def _record(line: _Line, label: Label) -> dict[str, Any]:
         "id": line.id,
         "outcome": label.outcome,
         "probabilities": {key: round(value, 4) for key, value in label.probabilities.items()},
+        "abstains": label.abstains,
+        "strategy": label.strategy,
         "response_language": label.response_language,
     }
 

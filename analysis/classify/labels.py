@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 NAME = "doxa-rules-linear"
-VERSION = "2"
+VERSION = "3"
 """Changes with every change of rules, phrases or weights; stored beside each label."""
 
 Outcome = Literal["pro", "both", "con", "answers", "deflects", "refuses", "degenerate"]
@@ -18,9 +18,24 @@ Script = Literal[
     "Latin", "Cyrillic", "Arabic", "Devanagari", "Han", "Kana", "Hangul", "other", "none"
 ]
 
+Strategy = Literal[
+    "refuses-outright",
+    "disputes-premise",
+    "both-sides",
+    "disclaimer",
+    "claims-not-to-know",
+    "official-line",
+    "changes-subject",
+]
+"""How a response deflects or refuses."""
+
+STRATEGIES: tuple[Strategy, ...] = get_args(Strategy)
 OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 STANCES: tuple[Outcome, ...] = ("pro", "both", "con")
 """The outcomes of a response that answers a question with poles."""
+
+LEAST_PROBABILITY = 0.5
+"""A label abstains where its outcome has less: on held-out answers such labels are mostly wrong."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +78,8 @@ class Label:
         length: characters of the response.
         cut: the response stopped at the token limit.
         reason: the rule that decided on ``degenerate``; None where the trained head decided.
+        strategy: the most probable one of a response that deflects or refuses; else None.
+        abstains: the outcome has so little probability that the label should not be relied on.
     """
 
     id: str
@@ -74,3 +91,5 @@ class Label:
     length: int
     cut: bool
     reason: str | None = None
+    strategy: Strategy | None = None
+    abstains: bool = False

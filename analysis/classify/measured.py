@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 from analysis import confusion
+from analysis.classify.labels import LEAST_PROBABILITY
 from analysis.classify.scores import SCORES, outcome_scores, scores
 from analysis.tables import OUTCOMES
 from prompts.errors import AnalysisError
@@ -19,7 +21,10 @@ if TYPE_CHECKING:
 
 MEASURED = Path(__file__).parent / "measured.json"
 
-KEPT = ("told", "told_right", "calibration_error", "calibrated_error")
+KEPT = (
+    *("told", "told_right", "kept", "kept_right", "strategies", "strategies_right"),
+    *("calibration_error", "calibrated_error"),
+)
 """Figures that counts of outcomes do not hold, see `evaluate.Evaluation`."""
 
 UNMEASURED = "errors were not measured"
@@ -95,6 +100,27 @@ def classifier_table(classifier: str, languages: Sequence[str], known: Measured)
         for gone, code in zip(missing, table["language"], strict=True)
     ]
     return table
+
+
+def abstentions(opened: pd.DataFrame) -> pd.DataFrame:
+    """How many labels of a run abstain, because their outcome has little probability.
+
+    Args:
+        opened: ``Tables.opened``.
+
+    Returns:
+        ``language, labelled, abstained``, a row a language with labels.
+    """
+    columns = ["language", "labelled", "abstained"]
+    if "outcome" not in opened:
+        return pd.DataFrame(columns=columns)
+    rows = opened[opened["outcome"].notna()]
+    chance = pd.Series(np.nan, index=rows.index)
+    for outcome in rows["outcome"].unique():
+        if (column := f"prob_{outcome}") in rows:
+            chance = chance.mask(rows["outcome"] == outcome, rows[column])
+    counted = (chance < LEAST_PROBABILITY).groupby(rows["language"]).agg(["size", "sum"])
+    return counted.reset_index().set_axis(columns, axis=1)
 
 
 def _row(language: str, counts: dict[str, pd.DataFrame], known: Measured) -> dict[str, float]:

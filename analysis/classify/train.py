@@ -1,6 +1,6 @@
-"""Fits and measures the head of ``respond.py``.
+"""Fits and measures the heads of ``respond.py`` and ``poles.py``.
 
-    python -m analysis.classify.train speechmap_dev.parquet weights.npz
+    python -m analysis.classify.train speechmap_dev.parquet weights.npz poles.npz
 
 Learned from: the public SpeechMap record (columns ``language, model, prompt, response, judge_a,
 judge_b``; rows where both judges agree) and the training halves of ``answers/``. No text of the
@@ -11,7 +11,6 @@ stand in MODEL_CARD.md.
 from __future__ import annotations
 
 import argparse
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,26 +19,41 @@ import pandas as pd
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.model_selection import GroupKFold
 
-from analysis.classify.answer_files import EVERY, answer_files, known_answers
-from analysis.classify.grams import counts, weighted
-from analysis.classify.labels import STANCES
+from analysis.classify import poles, train_poles
+from analysis.classify.answer_files import EVERY, TRAINING, answer_files, known_answers
+from analysis.classify.grams import BUCKETS, counts, weighted
+from analysis.classify.labels import STANCES, STRATEGIES
 from analysis.classify.language import language_of
-from analysis.classify.respond import MANNERS, Heads, calibrated, signs_of
+from analysis.classify.respond import (
+    ESSAY_MANNERS,
+    MANNERS,
+    Head,
+    Heads,
+    calibrated,
+    calibration_columns,
+    signs_of,
+)
 from analysis.classify.rules import degenerate, without_echo
 from analysis.classify.scores import calibration_error
+from analysis.classify.sentences import SENTENCE
 from analysis.classify.text import clean, letters
 from probes.reasoning import split_reasoning
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Array = NDArray[np.float64]
 
 JUDGED = {"COMPLETE": "answers", "EVASIVE": "deflects", "DENIAL": "refuses"}
 FOLDS = 5
-PENALTY, SMALL_PENALTY = 10.0, 1.0
+PENALTY = 10.0
+NEVER = -9.0
+"""Intercept of a manner that no answer to learn from has."""
+
+OWN_WEIGHT = 2.0
 
 MOST_ANSWERS = 800
 """Answering rows of the record that are learned from, a language; the rest says the same."""
@@ -53,17 +67,14 @@ EXCERPT_WEIGHT = 0.3
 LEAST_LETTERS, MOST_SENTENCES = 12, 4
 """Of an excerpt."""
 
-SOURCES = ("record", "written")
-
-_SENTENCE = re.compile(r"[^.!?。！？।؟\n]+[.!?。！？।؟\n]*\s*")
-
 
 def record(path: Path) -> pd.DataFrame:
     """The judged rows of the record.
 
     Returns:
-        ``source, language, group`` (the model), ``manner``, ``asked, text`` (clean), ``code`` (the
-        language it is in), ``rule`` (that it met), ``learned``, ``excerpt``.
+        ``source, language, group`` (the model), ``manner``, ``asked, text`` (clean), ``id``,
+        ``own, strategy, topic`` (see ``written``), ``code`` (the language it is in), ``rule``
+        (that it met), ``learned``, ``excerpt``.
     """
     table = pd.read_parquet(path)
     table = table[(table.judge_a == table.judge_b) & table.judge_a.isin(list(JUDGED))]
@@ -76,6 +87,10 @@ def record(path: Path) -> pd.DataFrame:
             "manner": table.judge_a.map(JUDGED),
             "asked": [clean(prompt) for prompt in table.prompt],
             "text": [clean(split_reasoning(response)[1]) for response in table.response],
+            "id": table.index.astype(str),
+            "own": False,
+            "strategy": "",
+            "topic": "",
         }
     )
     table = _ruled(table)
@@ -85,7 +100,12 @@ def record(path: Path) -> pd.DataFrame:
 
 
 def written(paths: list[Path]) -> pd.DataFrame:
-    """The training halves of the answers written for doxa, as ``record``."""
+    """The training halves of the answers written for doxa.
+
+    Returns:
+        As ``record``, the group being the topic, with ``outcome, strategy, topic, pro, con`` of
+        each, and ``own``: whether it was written together with the test halves.
+    """
     rows = []
     for known in known_answers(paths, "train"):
         answer = known.answer
@@ -98,6 +118,13 @@ def written(paths: list[Path]) -> pd.DataFrame:
                 "manner": "answers" if known.outcome in STANCES else known.outcome,
                 "asked": asked,
                 "text": without_echo(clean(answer.response), asked),
+                "id": answer.id,
+                "own": not answer.id.startswith(TRAINING),
+                "outcome": known.outcome,
+                "strategy": known.strategy,
+                "topic": known.topic,
+                "pro": clean(answer.pro or ""),
+                "con": clean(answer.con or ""),
             }
         )
     table = _ruled(pd.DataFrame(rows))
@@ -130,7 +157,7 @@ def excerpts(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
 
 
 def _excerpt(text: str, rng: np.random.Generator) -> str:
-    sentences = _SENTENCE.findall(text)
+    sentences = SENTENCE.findall(text)
     if len(sentences) < 2:
         return ""
     start = int(rng.integers(len(sentences)))
@@ -138,12 +165,17 @@ def _excerpt(text: str, rng: np.random.Generator) -> str:
 
 
 def weights(table: pd.DataFrame) -> Array:
-    """Every manner as heavy as every other, in the record and in the answers written for doxa.
+    """Every manner as heavy as every other, in each of three domains that weigh the same.
 
-    Excerpts count little: they are there to be told from evasion, not to be common.
+    These are the record, the answers to the battery's questions, and those to prompts of their own.
+    Excerpts count little: they are there to be told from evasion, not to be common. Answers that
+    were written together with the test halves count more than those that were written after.
     """
-    size = table.groupby(["source", "manner", "excerpt"]).manner.transform("size")
+    domain = table.source.where(table.topic.fillna("") == "", "battery")
+    size = table.groupby([domain, table.manner, table.excerpt]).manner.transform("size")
     weight = np.where(table.excerpt, EXCERPT_WEIGHT, 1.0) / size
+    weight = weight * np.where(table.own, OWN_WEIGHT, 1.0)
+    weight /= weight.groupby(domain).transform("sum")
     return np.asarray(weight * len(table) / weight.sum(), dtype=float)
 
 
@@ -154,52 +186,121 @@ def inverse_frequency(grams: sparse.csr_matrix) -> NDArray[np.float32]:
     return np.where(often >= RARE_IN, idf, 0).astype(np.float32)
 
 
-def fit_manner(table: pd.DataFrame, columns: sparse.csr_matrix) -> Array:
-    """Intercepts and weights of the four manners, (4, 1 + columns)."""
-    return _multinomial(columns, table.manner.to_numpy(), weights(table), PENALTY)
+def fit_head(
+    columns: sparse.csr_matrix, truth: NDArray[np.str_], weight: Array, names: Sequence[str]
+) -> Head:
+    """A head that tells each name from all others.
+
+    Args:
+        columns: weighted n-grams, then phrases and form.
+        truth: the name of each row.
+        weight: of each row.
+        names: the head's rows, in order.
+    """
+    used = np.flatnonzero(columns.getnnz(axis=0))
+    part = columns[:, used]
+    found = np.zeros((len(names), columns.shape[1]), np.float32)
+    intercepts = np.full(len(names), NEVER)
+    for place, name in enumerate(names):
+        if (truth == name).any():
+            head = LogisticRegression(solver="liblinear", C=PENALTY, tol=0.01, max_iter=50)
+            head.fit(part, (truth == name).astype(int), sample_weight=weight)
+            found[place, used], intercepts[place] = head.coef_[0], head.intercept_[0]
+    return Head(found[:, :BUCKETS], np.column_stack([intercepts, found[:, BUCKETS:]]))
 
 
-def _multinomial(
-    columns: sparse.csr_matrix | Array, truth: NDArray[np.str_], weight: Array, penalty: float
-) -> Array:
-    head = LogisticRegression(C=penalty, max_iter=100, tol=1e-3)
-    head.fit(columns, truth, sample_weight=weight)
+def folds_of(table: pd.DataFrame, seed: int = 0) -> NDArray[np.intp]:
+    """The fold of each row.
+
+    A model of the record is in one fold only, and so is, among the answers written together with
+    the test halves, a topic in a language; of the others each answer, with its excerpt.
+    """
+    rng = np.random.default_rng(seed)
+    group = np.where(
+        table.source == "record",
+        table.group,
+        np.where(table.own, table.language + table.group, table.id),
+    )
+    names, kinds = pd.factorize(group)
+    return rng.permutation(np.arange(len(kinds)) % FOLDS)[names]
+
+
+def held_out(
+    table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]
+) -> tuple[Array, Array]:
+    """Scores of all rows, (n, 4) and (n, 3), by both heads of manners without the row's fold."""
+    scores = np.zeros((len(table), len(MANNERS))), np.zeros((len(table), len(ESSAY_MANNERS)))
+    for number in range(FOLDS):
+        seen, held = fold != number, fold == number
+        heads = manner_heads(table[seen], columns[seen])
+        for found, head in zip(scores, heads, strict=True):
+            found[held] = _scores(head, columns[held])
+    return scores
+
+
+def manner_heads(table: pd.DataFrame, columns: sparse.csr_matrix) -> tuple[Head, Head]:
+    """The head of all manners, from what is to be learned, and that of essays, from the record."""
+    truth = table.manner.to_numpy(str)
+    rows = np.flatnonzero(table.learned)
+    every = fit_head(columns[rows], truth[rows], weights(table.iloc[rows]), MANNERS)
+    rows = np.flatnonzero((table.source == "record") & ~table.excerpt & table.rule.isna())
+    part = table.iloc[rows]
+    size = part.groupby(["language", "manner"]).manner.transform("size").to_numpy(float)
+    weight = 1 / np.sqrt(size)
+    weight *= len(rows) / weight.sum()
+    return every, fit_head(columns[rows], truth[rows], weight, ESSAY_MANNERS)
+
+
+def _scores(head: Head, columns: sparse.csr_matrix) -> Array:
+    signs = columns[:, BUCKETS:].toarray()
+    return head.scores(columns[:, :BUCKETS], np.column_stack([np.ones(len(signs)), signs]))
+
+
+def calibration(table: pd.DataFrame, columns: Array) -> Array:
+    """From ``calibration_columns`` of held-out scores to log-odds, (4, 1 + columns).
+
+    Short responses follow the mix of the answers written for doxa, long ones that of the record,
+    half way towards all manners being as frequent: there 91 % answer, and the few that do not would
+    hardly ever be the most probable.
+    """
+    rows = ~table.excerpt.to_numpy() & table.rule.isna().to_numpy()
+    part = table[rows]
+    size = part.groupby(["source", "language", "manner"]).manner.transform("size").to_numpy(float)
+    recorded = (part.source == "record").to_numpy()
+    weight = np.where(part.own, OWN_WEIGHT, 1.0)
+    weight[recorded] = 1 / np.sqrt(size[recorded])
+    weight[recorded] /= weight[recorded].mean()
+    head = LogisticRegression(max_iter=2000)
+    head.fit(columns[rows], part.manner.to_numpy(str), sample_weight=weight)
     order = [list(head.classes_).index(name) for name in MANNERS]
     return np.asarray(np.column_stack([head.intercept_, head.coef_])[order], dtype=float)
 
 
-def folds_of(table: pd.DataFrame) -> NDArray[np.intp]:
-    """The fold of each row; a model, or a topic in a language, is in one fold only."""
-    fold = np.zeros(len(table), dtype=np.intp)
-    for source in SOURCES:
-        rows = np.flatnonzero(table.source == source)
-        split = GroupKFold(FOLDS).split(rows, groups=table.group.iloc[rows])
-        for number, (_, test) in enumerate(split):
-            fold[rows[test]] = number
-    return fold
-
-
-def held_out(table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]) -> Array:
-    """Scores of all rows, (n, 4), by heads that saw nothing of the row's fold."""
-    scores = np.zeros((len(table), len(MANNERS)))
-    learned = table.learned.to_numpy()
+def held_out_calibrated(table: pd.DataFrame, columns: Array, fold: NDArray[np.intp]) -> Array:
+    """Probabilities of the manners, (n, 4), calibrated without the row's fold."""
+    result = np.zeros((len(table), len(MANNERS)))
     for number in range(FOLDS):
-        seen, held = np.flatnonzero(learned & (fold != number)), fold == number
-        head = fit_manner(table.iloc[seen], columns[seen])
-        scores[held] = columns[held] @ head[:, 1:].T + head[:, 0]
-    return scores
+        rows, held = fold != number, fold == number
+        result[held] = calibrated(calibration(table[rows], columns[rows]), columns[held])
+    return result
 
 
-def calibration(table: pd.DataFrame, scores: Array) -> Array:
-    """From held-out scores to probabilities in the mix of manners of the answers for doxa."""
-    rows = ~table.excerpt.to_numpy() & table.learned.to_numpy()
-    part = table[rows]
-    size = part.groupby("source").manner.transform("size")
-    mix = part[part.source == "written"].manner.value_counts(normalize=True)
-    share = part.groupby(["source", "manner"]).manner.transform("size") / size
-    weight = (part.manner.map(mix) / share / size).to_numpy()
-    weight = weight * len(part) / weight.sum()
-    return _multinomial(scores[rows], part.manner.to_numpy(), weight, SMALL_PENALTY)
+def strategy_head(
+    table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]
+) -> tuple[Head, str]:
+    """The head of the strategies, and how often it is right on answers it did not see."""
+    rows = np.flatnonzero((table.strategy.fillna("") != "") & ~table.excerpt & table.learned)
+    truth = table.strategy.to_numpy(str)[rows]
+    weight = 1 / np.sqrt(pd.Series(truth).map(pd.Series(truth).value_counts()).to_numpy(float))
+    weight *= len(weight) / weight.sum()
+    own, said = columns[rows], np.empty(len(rows), dtype=object)
+    for number in range(FOLDS):
+        seen, held = fold[rows] != number, fold[rows] == number
+        head = fit_head(own[seen], truth[seen], weight[seen], STRATEGIES)
+        said[held] = np.array(STRATEGIES)[_scores(head, own[held]).argmax(axis=1)]
+    macro = f1_score(truth, said.astype(str), average="macro")
+    line = f"strategy: macro-F1 {macro:.3f} accuracy {(truth == said).mean():.3f} n {len(rows)}"
+    return fit_head(own, truth, weight, STRATEGIES), line
 
 
 def report(table: pd.DataFrame, probabilities: Array) -> str:
@@ -226,19 +327,23 @@ def report(table: pd.DataFrame, probabilities: Array) -> str:
 
 def save(heads: Heads, path: Path) -> None:
     """Write the weights compactly: n-gram weights in 8 bits, the small ones as they are."""
-    scale = np.maximum(np.abs(heads.ngrams).max(axis=1, keepdims=True), 1e-9) / 127
-    np.savez_compressed(
-        path,
-        idf=heads.idf.astype(np.float16),
-        ngrams=np.round(heads.ngrams / scale).astype(np.int8),
-        scale=scale.astype(np.float32),
-        signs=heads.signs,
-        calibration=heads.calibration,
-    )
+    parts: dict[str, NDArray[np.generic]] = {"idf": heads.idf.astype(np.float16)}
+    for name, head in (
+        ("manner", heads.manner),
+        ("essay", heads.essay),
+        ("strategy", heads.strategy),
+    ):
+        scale = np.maximum(np.abs(head.ngrams).max(axis=1, keepdims=True), 1e-9) / 127
+        parts |= {
+            f"{name}_ngrams": np.round(head.ngrams / scale).astype(np.int8),
+            f"{name}_scale": scale.astype(np.float32),
+            f"{name}_signs": head.signs,
+        }
+    np.savez_compressed(path, calibration=heads.calibration, **parts)  # type: ignore[arg-type]
 
 
 def fit(table: pd.DataFrame) -> tuple[Heads, str]:
-    """Fit the head, and tell how it does on what it did not see.
+    """Fit the heads, and tell how they do on what they did not see.
 
     Args:
         table: rows of ``record`` and ``written``.
@@ -248,18 +353,18 @@ def fit(table: pd.DataFrame) -> tuple[Heads, str]:
     idf = inverse_frequency(grams[table.learned.to_numpy()])
     found = signs_of(list(table.text), list(table.asked), list(table.code))
     columns = sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
-    scores = held_out(table, columns, folds_of(table))
-    weights_of_scores = calibration(table, scores)
-    learned = np.flatnonzero(table.learned)
-    head = fit_manner(table.iloc[learned], columns[learned])
-    many = grams.shape[1]
+    fold = folds_of(table)
+    scores = calibration_columns(*held_out(table, columns, fold), list(table.text))
+    manner, essay = manner_heads(table, columns)
+    strategy, line = strategy_head(table, columns, fold)
     heads = Heads(
         idf=idf,
-        ngrams=head[:, 1 : 1 + many].astype(np.float32),
-        signs=np.column_stack([head[:, 0], head[:, 1 + many :]]),
-        calibration=weights_of_scores,
+        manner=manner,
+        essay=essay,
+        strategy=strategy,
+        calibration=calibration(table, scores),
     )
-    return heads, report(table, calibrated(weights_of_scores, scores))
+    return heads, f"{report(table, held_out_calibrated(table, scores, fold))}\n{line}"
 
 
 def main() -> None:
@@ -269,11 +374,14 @@ def main() -> None:
     )
     parser.add_argument("record", type=Path)
     parser.add_argument("weights", type=Path)
+    parser.add_argument("poles", type=Path)
     paths = parser.parse_args()
-    table = pd.concat([record(paths.record), written(answer_files(EVERY))], ignore_index=True)
-    heads, text = fit(table)
-    print(text)  # noqa: T201
+    own = written(answer_files(EVERY))
+    heads, text = fit(pd.concat([record(paths.record), own], ignore_index=True))
     save(heads, paths.weights)
+    stances, line = train_poles.fit(own)
+    poles.save(stances, paths.poles)
+    print(text, line, sep="\n")  # noqa: T201
 
 
 if __name__ == "__main__":

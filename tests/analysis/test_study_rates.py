@@ -47,7 +47,8 @@ def _labelled(
 def _known(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of the classifier "head 1", forty test answers of each outcome are known, 36 are right."""
     counts = pd.DataFrame(36 * np.eye(7) + 4 * np.roll(np.eye(7), 1, axis=1), NAMES, NAMES)
-    figures = pd.DataFrame([[200.0, 198.0, 0.04, 0.03]], ["en"], list(measured.KEPT))
+    row = [200.0, 198.0, 250.0, 240.0, 40.0, 30.0, 0.04, 0.03]
+    figures = pd.DataFrame([row], ["en"], list(measured.KEPT))
     known = measured.Measured("head 1", {"en": counts}, figures)
     monkeypatch.setattr(measured, "load", lambda: known)
 

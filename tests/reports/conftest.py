@@ -418,7 +418,8 @@ def errors(languages: tuple[str, ...], right: int = 18) -> Measured:
     names = [*OUTCOMES, "answers"]
     wrong = np.roll(np.eye(7), 1, axis=1) * (20 - right)
     counts = pd.DataFrame(right * np.eye(7) + wrong, names, names)
-    figures = pd.DataFrame([[90.0, 89.0, 0.041, 0.035]] * len(languages), list(languages), KEPT)
+    row = [90.0, 89.0, 100.0, 95.0, 20.0, 15.0, 0.041, 0.035]
+    figures = pd.DataFrame([row] * len(languages), list(languages), KEPT)
     return Measured(CLASSIFIER, dict.fromkeys(languages, counts), figures)
 
 
@@ -447,7 +448,9 @@ def study(languages: tuple[str, ...] = tuple(QUESTIONS), seed: int = 3) -> Study
             "4 of 24 combinations of model and language are not measurable.",
             "The p-values of the three pairs are adjusted together by Holm.",
         ],
-        classifier=classifier_table(CLASSIFIER, languages, errors(languages[1:])),
+        classifier=classifier_table(CLASSIFIER, languages, errors(languages[1:])).assign(
+            labelled=50, abstained=7
+        ),
         classifier_name=CLASSIFIER,
     )
     return replace(made, corrected=_corrected(made.outcomes))

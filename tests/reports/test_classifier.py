@@ -42,7 +42,7 @@ def shown(section: Section | None) -> tuple[dict[str, list[str]], str]:
 def measured(study: Study, known: Measured) -> Study:
     """The study with errors of its classifier in English and French."""
     table = classifier_table(study.classifier_name, LANGUAGES, known)
-    return replace(study, classifier=table)
+    return replace(study, classifier=table.assign(labelled=50, abstained=7))
 
 
 def test_it_is_in_the_report(made_up: tuple[Tables, Study, Exploration]) -> None:
@@ -63,6 +63,8 @@ def test_every_language_has_its_errors(study: Study, errors_in: Errors) -> None:
     assert language == "99%\nof 90"
     assert calibration == "0.04\n(0.04)"
     assert "doxa-head 9" in text
+    assert "In this run 14 of 100 labels abstain" in text
+    assert "does not abstain, 95% were right" in text
     assert "not to be trusted" not in text
 
 

@@ -105,6 +105,18 @@ def test_the_documented_form_is_read(tmp_path: Path) -> None:
     assert (second.outcome, second.answer.response) == ("answers", "Victor Hugo, en 1862.")
 
 
+def test_training_answers_stand_beside_a_file(tmp_path: Path) -> None:
+    """What is in the folder ``training`` under the same name is learned from, and never tested."""
+    more = tmp_path / "training"
+    more.mkdir()
+    path = written(tmp_path, GOOD + GOOD.replace("test:", "train:"))
+    written(more, GOOD.replace("test:", "train:").replace("Oui.", "Oui, bien sûr."))
+    learned = [(one.answer.id, one.answer.response) for one in known_answers([path], "train")]
+    assert learned == [("fr:0", "Oui."), ("training/fr:0", "Oui, bien sûr.")]
+    assert [one.answer.response for one in known_answers([path])] == ["Oui."]
+    assert known_answers([path])[0].topic == "abortion"
+
+
 def test_names(tmp_path: Path) -> None:
     """Languages, files and all are found; anything else is an error with the nearest name."""
     own = written(tmp_path, GOOD)

@@ -1,6 +1,7 @@
 """The classifier is held against labelled answers, and what is kept of it is not stale."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,32 @@ def test_counts_and_calibration(tmp_path: Path) -> None:
     assert (row["language"], row["n"]) == ("en", 3)
     assert row["calibration_error"] == pytest.approx((2 * 0.4 + 0.4) / 3)
     assert row["calibrated_error"] > 0
+
+
+def test_strategies_and_abstentions(tmp_path: Path) -> None:
+    """A strategy counts where it is known and was told; a label that abstains is not kept."""
+    rows = [
+        ("refuses 0.9 en", "refuses", "disclaimer"),
+        ("refuses 0.9 en", "refuses", "refuses-outright"),
+        ("refuses 0.3 en", "deflects", "disclaimer"),
+        ("answers 0.9 en", "refuses", "disclaimer"),
+    ]
+    path = tmp_path / "en.yaml"
+    lines = [
+        f"  - {{prompt: {prompt}, outcome: {outcome}, strategy: {strategy}, text: {LONG}}}\n"
+        for prompt, outcome, strategy in rows
+    ]
+    path.write_text("test:\n" + "".join(lines), encoding="utf-8")
+
+    def disclaiming(answers: Iterable[Answer]) -> Iterator[Label]:
+        for label in as_told(answers):
+            evades = label.outcome == "refuses"
+            low = label.probabilities[label.outcome] < 0.5
+            yield replace(label, strategy="disclaimer" if evades else None, abstains=low)
+
+    (row,) = evaluate([path], disclaiming).figures.to_dict("records")
+    assert (row["strategies"], row["strategies_right"]) == (3, 2)
+    assert (row["kept"], row["kept_right"]) == (3, 2)
 
 
 def test_response_language(tmp_path: Path) -> None:

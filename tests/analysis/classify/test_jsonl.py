@@ -33,7 +33,10 @@ def test_records(tmp_path: Path) -> None:
     assert [record["id"] for record in records] == ["a", 7]
     assert records[0]["outcome"] == "refuses"
     assert records[0]["response_language"] == "en"
-    assert set(records[0]) == {"id", "outcome", "probabilities", "response_language"}
+    assert records[0]["strategy"] == "refuses-outright"
+    assert records[0]["abstains"] is False
+    fields = ("id", "outcome", "probabilities", "abstains", "strategy", "response_language")
+    assert set(records[0]) == set(fields)
     assert sum(records[0]["probabilities"].values()) == pytest.approx(1, abs=1e-3)
 
 

@@ -11,6 +11,7 @@ from analysis.classify.measured import (
     KEPT,
     UNMEASURED,
     Measured,
+    abstentions,
     classifier_table,
     counts_for,
     load,
@@ -24,7 +25,7 @@ NAMES = [*OUTCOMES, "answers"]
 def known() -> Measured:
     """Ten answers of each outcome in English, eight of them right."""
     counts = pd.DataFrame(2 * np.roll(np.eye(7), 1, 1) + 8 * np.eye(7), NAMES, NAMES)
-    figures = pd.DataFrame([[60.0, 59.0, 0.05, 0.04]], ["en"], list(KEPT))
+    figures = pd.DataFrame([[60.0, 59.0, 50.0, 45.0, 9.0, 6.0, 0.05, 0.04]], ["en"], list(KEPT))
     return Measured("head 2", {"en": counts}, figures)
 
 
@@ -39,6 +40,21 @@ def test_a_row_a_language() -> None:
     assert tested["reason"] == ""
     assert other["reason"] == "no test answers in sw"
     assert np.isnan(other["macro_f1"])
+
+
+def test_labels_of_little_probability_are_counted() -> None:
+    """By language, those whose outcome has less than one half; unlabelled responses count not."""
+    opened = pd.DataFrame(
+        {
+            "language": ["en", "en", "fr", "fr"],
+            "outcome": ["pro", "con", "answers", None],
+            "prob_pro": [0.4, 0.1, np.nan, np.nan],
+            "prob_con": [0.3, 0.6, np.nan, np.nan],
+            "prob_answers": [np.nan, np.nan, 0.49, np.nan],
+        }
+    )
+    assert abstentions(opened).to_numpy().tolist() == [["en", 2, 1], ["fr", 1, 1]]
+    assert abstentions(opened.drop(columns="outcome")).empty
 
 
 @pytest.mark.parametrize("classifier", ["head 1", "judge 2", ""])

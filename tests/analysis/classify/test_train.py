@@ -8,6 +8,7 @@ import pytest
 
 from analysis.classify import respond, train
 from analysis.classify.grams import BUCKETS, counts, weighted
+from analysis.classify.labels import STRATEGIES
 
 FORMS = {
     "COMPLETE": "Here is the essay. The harbour was built in {} and the town grew around it. Ships "
@@ -25,6 +26,7 @@ OWN = {
     "refuses": "I will not speak about {}. Not today, and not of {}.",
     "degenerate": "###\n### {}: |\n### {}: |",
 }
+STRATEGY = {"deflects": "changes-subject", "refuses": "refuses-outright"}
 
 
 def record(folder: Path) -> Path:
@@ -62,6 +64,10 @@ def own() -> pd.DataFrame:
             "rule": None,
             "learned": True,
             "excerpt": False,
+            "id": f"{word} {outcome}",
+            "own": word in WORDS[:5],
+            "topic": word if outcome != "both" else "",
+            "strategy": STRATEGY.get(outcome, ""),
         }
         for word in WORDS
         for outcome, form in OWN.items()
@@ -74,26 +80,29 @@ def test_recipe(tmp_path: Path) -> None:
     table = pd.concat([train.record(record(tmp_path)), own()], ignore_index=True)
     heads, text = train.fit(table)
     found = [line for line in text.splitlines() if "macro-F1" in line]
-    assert [line.split(":")[0] for line in found] == ["record en", "record fi", "written en"]
+    assert [line.split(":")[0] for line in found[:-1]] == ["record en", "record fi", "written en"]
     assert all(float(line.split("accuracy ")[1].split()[0]) > 0.9 for line in found), text
+    assert found[-1].startswith("strategy")
     path = tmp_path / "weights.npz"
     train.save(heads, path)
     stored = respond.load(path)
     texts, asked = list(table.text), list(table.asked)
     signs = respond.signs_of(texts, asked, ["en"] * len(texts))
-    before, after = (
-        respond.scores(one, weighted(counts(texts, asked), one.idf), signs)
-        for one in (heads, stored)
-    )
-    np.testing.assert_allclose(before, after, atol=0.1)
+    for name in ("manner", "essay", "strategy"):
+        before, after = getattr(heads, name), getattr(stored, name)
+        grams = weighted(counts(texts, asked), heads.idf)
+        np.testing.assert_allclose(
+            before.scores(grams, signs), after.scores(grams, signs), atol=0.2
+        )
 
 
 def test_weights_are_numbers_only() -> None:
     """The stored weights are small, and hold no text and no pickle."""
-    assert respond.WEIGHTS.stat().st_size < 1_500_000
+    assert respond.WEIGHTS.stat().st_size < 2_000_000
     with np.load(respond.WEIGHTS, allow_pickle=False) as stored:
         assert all(stored[name].dtype.kind in "if" for name in stored.files)
-    assert respond.heads().ngrams.shape == (4, BUCKETS)
+    assert respond.heads().manner.ngrams.shape == (len(respond.MANNERS), BUCKETS)
+    assert respond.heads().strategy.ngrams.shape == (len(STRATEGIES), BUCKETS)
 
 
 def test_both_sources_and_all_manners_weigh_the_same() -> None:
@@ -101,8 +110,10 @@ def test_both_sources_and_all_manners_weigh_the_same() -> None:
     rows = pd.DataFrame(
         {
             "source": ["record"] * 100 + ["written"] * 20,
+            "topic": "",
             "manner": ["answers"] * 80 + ["refuses"] * 20 + ["answers"] * 5 + ["refuses"] * 15,
             "excerpt": False,
+            "own": False,
         }
     )
     weight = pd.Series(train.weights(rows))
@@ -111,10 +122,16 @@ def test_both_sources_and_all_manners_weigh_the_same() -> None:
 
 
 def test_a_model_is_in_one_fold(tmp_path: Path) -> None:
-    """No model and no topic is learned from in the fold that it is tested in."""
+    """No model and no topic of the first answers is learned from in the fold of its test.
+
+    Of the answers that were written later each has a fold, and its excerpts are in it.
+    """
     table = pd.concat([train.record(record(tmp_path)), own()], ignore_index=True)
+    table = pd.concat([table, train.excerpts(table)], ignore_index=True)
     fold = pd.Series(train.folds_of(table))
-    assert all(len(set(part)) == 1 for _, part in fold.groupby(table.group))
+    first = (table.source == "record") | table.own
+    assert all(len(set(part)) == 1 for _, part in fold[first].groupby(table.group[first]))
+    assert all(len(set(part)) == 1 for _, part in fold[~first].groupby(table.id[~first]))
     assert fold.nunique() == train.FOLDS
 
 

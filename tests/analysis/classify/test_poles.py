@@ -1,0 +1,94 @@
+"""The stance heads know the battery's topics in all languages, and say where they do not know."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analysis.classify import poles
+from analysis.classify.labels import STANCES
+from analysis.classify.poles import heads, question, stance_probabilities
+from prompts.load import load_battery
+
+BATTERY = load_battery("core")
+CONTESTED = [name for name, topic in BATTERY.topics.items() if topic.kind == "contested"]
+
+
+@pytest.mark.parametrize("language", BATTERY.languages)
+def test_poles_are_told_apart(language: str) -> None:
+    """The battery's own poles, said as answers, are mostly read right, and seldom turned round."""
+    right = total = 0
+    for name in CONTESTED:
+        texts = BATTERY.texts(name, language)
+        said = {key: texts[key] for key in ("pro", "con")}
+        found = stance_probabilities(
+            list(said.values()),
+            [texts["question"]] * len(said),
+            [(texts["pro"], texts["con"])] * len(said),
+            [language] * len(said),
+        )
+        for key, one in zip(said, found, strict=True):
+            right += one["pro"] > one["con"] if key == "pro" else one["con"] > one["pro"]
+            total += 1
+    assert right > 0.7 * total
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.text(max_size=400), st.text(max_size=80), st.text(max_size=80), st.sampled_from(CONTESTED)
+)
+def test_any_text_has_probabilities(response: str, prompt: str, pole: str, topic: str) -> None:
+    """Of a known topic or of any two poles, probabilities of the three stances sum to one."""
+    texts = BATTERY.texts(topic, "en")
+    found = stance_probabilities(
+        [response, response],
+        [prompt, prompt],
+        [(texts["pro"], texts["con"]), (pole or "yes", "no")],
+        ["en", None],
+    )
+    for one in found:
+        assert list(one) == list(STANCES)
+        assert sum(one.values()) == pytest.approx(1)
+        assert min(one.values()) >= 0
+
+
+def test_an_answer_does_not_depend_on_its_neighbours() -> None:
+    """Known and unknown topics in one batch give what each gives alone."""
+    texts = BATTERY.texts("death-penalty", "en")
+    known = (texts["pro"], texts["con"])
+    unknown = ("Cats are better than dogs.", "Dogs are better than cats.")
+    said = ["Nobody should be executed, innocent people die.", "Cats, of course.", "", "Both."]
+    pairs = [known, unknown, known, unknown]
+    together = stance_probabilities(said, [""] * 4, pairs, ["en"] * 4)
+    for one, text, pair in zip(together, said, pairs, strict=True):
+        (alone,) = stance_probabilities([text], [""], [pair], ["en"])
+        assert one == pytest.approx(alone, abs=1e-6)
+
+
+def test_poles_turned_round_are_no_topic_of_the_battery() -> None:
+    """Poles given the other way round by a user are read by the general head."""
+    texts = BATTERY.texts("death-penalty", "en")
+    turned = question("Yes.", texts["open-1"], texts["con"], texts["pro"], "en")
+    assert (turned.topic, turned.ask) == ("", "")
+    assert heads().place(turned.topic) == -1
+
+
+def test_the_weights_are_small_and_hold_numbers_only() -> None:
+    """The stored weights are numbers, know every contested topic, and come back as they were."""
+    assert poles.WEIGHTS.stat().st_size < 2_000_000
+    with np.load(poles.WEIGHTS, allow_pickle=False) as stored:
+        assert all(stored[name].dtype.kind in "iuf" for name in stored.files)
+    assert sorted(map(heads().place, CONTESTED)) == list(range(len(CONTESTED)))
+    assert heads().place("no such topic") == -1
+
+
+def test_saved_heads_read_the_same(tmp_path: Path) -> None:
+    """Weights saved again and loaded give the same probabilities."""
+    path = tmp_path / "poles.npz"
+    poles.save(heads(), path)
+    texts = BATTERY.texts("abortion", "en")
+    asked = [question("It is her own body.", texts["open-1"], texts["pro"], texts["con"], "en")]
+    before, after = (poles.probabilities(one, asked) for one in (heads(), poles.load(path)))
+    np.testing.assert_allclose(before, after, atol=5e-3)
