@@ -25,7 +25,7 @@ from analysis.simulation import (
     simulated_power,
 )
 from analysis.study import compare
-from probes.backends.simulated import WORDING_NOISE, Simulated
+from probes.backends.simulated import Simulated
 from probes.catalogue import ModelEntry
 from probes.plan import Selection, plan
 from prompts.errors import UsageError
@@ -57,7 +57,7 @@ def asked() -> tuple[pd.DataFrame, np.ndarray]:
         for cell, response in zip(cells, model.score(cells), strict=True):
             order = np.argsort([-option.value for option in cell.options])
             p = np.exp(np.array(response.logprobs))[order]
-            noise = model._draw(cell.item + cell.frame + cell.language).normal(0, WORDING_NOISE)
+            noise = model._noise(cell.item + cell.frame + cell.language)
             positions.append(model.stance(cell.family) + noise)
             rows.append(
                 {
