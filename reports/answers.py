@@ -6,6 +6,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from analysis.classify.labels import LEAST_PROBABILITY
 from analysis.confusion_correction import CORRECTED, RAW
 from analysis.rate_correction import POWERED
 from analysis.rate_correction import notes as correction_notes
@@ -215,7 +216,9 @@ def _answer(name: str, row: Row, language: str) -> Answer:
     text = row["text"].strip() if isinstance(row["text"], str) else ""
     remarks = []
     if isinstance(row.get("outcome"), str):
-        remarks.append(charts.OUTCOMES.get(row["outcome"], (row["outcome"], ""))[0])
+        called = charts.OUTCOMES.get(row["outcome"], (row["outcome"], ""))[0]
+        doubtful = row.get(f"prob_{row['outcome']}", 1) < LEAST_PROBABILITY
+        remarks.append(called + " (uncertain)" * doubtful)
     if row["ending"] in ENDINGS:
         remarks.append(ENDINGS[row["ending"]])
     written = row.get("response_language")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis.rate_correction import notes
-from reports.answers import outcomes
+from reports.answers import _answer, outcomes
 from reports.divergence import divergence
 from reports.document import Bullets, Table
 from reports.labels import Labels, labels
@@ -123,3 +123,16 @@ def test_the_summary_says_how_its_rates_were_got(study: Study, names: Labels) ->
     (block,) = summary(replace(study, corrected=shifted), names).blocks
     assert isinstance(block, Bullets)
     assert sum("is degenerate" in text for text in block.items) >= 2
+
+
+@pytest.mark.parametrize(("probability", "said"), [(0.9, "refuses"), (0.3, "refuses (uncertain)")])
+def test_a_label_that_abstains_is_called_uncertain(probability: float, said: str) -> None:
+    """What the classifier does not rely on is not printed as if it did."""
+    row = {
+        "text": "No.",
+        "outcome": "refuses",
+        "ending": "complete",
+        "response_language": "en",
+        "prob_refuses": probability,
+    }
+    assert _answer("m", row, "en").remark == said
