@@ -1,7 +1,7 @@
 """How many threads to compute with: as many as there are cores that nobody else uses.
 
 llama.cpp's threads wait for each other some hundred times a decode, so one that has to share its
-core keeps all the others waiting: on two cores with another busy program, two threads were 8 to 40
+core keeps all the others waiting: on two cores with another busy program, two threads were 5 to 40
 times slower than one. How many threads there are changes no bit of a result.
 """
 
