@@ -50,13 +50,18 @@ class Known:
 
 
 class _Entry(BaseModel):
-    """An answer in a file: to a question of the battery, or to a prompt that stands with it."""
+    """An answer in a file: to a question of the battery, or to a prompt that stands with it.
+
+    A prompt of its own may have two poles.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     topic: str = ""
     ask: str = ""
     prompt: str = ""
+    pro: str = ""
+    con: str = ""
     outcome: Outcome
     strategy: Strategy | None = None
     hard: str = ""
@@ -66,10 +71,14 @@ class _Entry(BaseModel):
     def _one_question(self) -> Self:
         if bool(self.prompt) == bool(self.topic or self.ask) or bool(self.topic) != bool(self.ask):
             raise ValueError("it needs either topic and ask, or prompt")
-        if self.topic and self.outcome == "answers":
-            raise ValueError("the topic has poles, so an answer is pro, both or con")
-        if self.prompt and self.outcome in STANCES:
-            raise ValueError("a prompt has no poles, so an answer to it is “answers”")
+        if bool(self.pro) != bool(self.con):
+            raise ValueError("it has one pole; it needs both, pro and con, or none")
+        if self.topic and self.pro:
+            raise ValueError("the topic has poles of its own, so pro and con don't stand here")
+        if (self.topic or self.pro) and self.outcome == "answers":
+            raise ValueError("there are poles, so an answer is pro, both or con")
+        if not (self.topic or self.pro) and self.outcome in STANCES:
+            raise ValueError("there are no poles, so an answer is “answers”")
         return self
 
 
@@ -161,7 +170,7 @@ def _entries(path: Path, half: Half) -> tuple[list[tuple[int, _Entry]], Lines]:
 
 def _known(entry: _Entry, name: str, path: Path, line: int, battery: Battery | None) -> Known:
     language = path.stem
-    prompt, pro, con = entry.prompt, None, None
+    prompt, pro, con = entry.prompt, entry.pro or None, entry.con or None
     if entry.topic:
         texts = (
             battery.texts(entry.topic, language)

@@ -60,6 +60,16 @@ def test_a_prompt_of_its_own_needs_no_battery(tmp_path: Path) -> None:
     assert one.strategy == "disclaimer"
 
 
+def test_a_prompt_may_bring_its_poles(tmp_path: Path) -> None:
+    """An answer to a question with poles of its own takes one of them."""
+    content = (
+        "test:\n  - prompt: Tee?\n    pro: Ja.\n    con: Nein.\n    outcome: con\n    text: Nö."
+    )
+    (one,) = known_answers([written(tmp_path, content, "de.yaml")])
+    assert (one.answer.prompt, one.answer.pro, one.answer.con) == ("Tee?", "Ja.", "Nein.")
+    assert (one.outcome, one.topic) == ("con", "")
+
+
 @pytest.mark.parametrize(
     ("content", "says"),
     [
@@ -70,10 +80,18 @@ def test_a_prompt_of_its_own_needs_no_battery(tmp_path: Path) -> None:
         (GOOD.replace("topic: abortion\n    ", ""), "line 2: the answer: it needs either topic"),
         (GOOD.replace("ask: open-1", "ask: open-9"), "line 2: the battery has no abortion, open-9"),
         (GOOD.replace("topic: abortion", "topic: cats"), "line 2: the battery has no cats"),
-        (GOOD.replace("outcome: pro", "outcome: answers"), "line 2: the answer: the topic has po"),
+        (GOOD.replace("outcome: pro", "outcome: answers"), "line 2: the answer: there are poles"),
         (
             "test:\n  - prompt: A?\n    outcome: pro\n    text: B",
-            "line 2: the answer: a prompt has",
+            "line 2: the answer: there are no poles",
+        ),
+        (
+            "test:\n  - prompt: A?\n    pro: B.\n    outcome: pro\n    text: B",
+            "line 2: the answer: it has one pole",
+        ),
+        (
+            GOOD.replace("outcome", "pro: B.\n    con: C.\n    outcome"),
+            "line 2: the answer: the topic has poles of its own",
         ),
         (GOOD.replace("outcome: pro", "outcom: pro"), "outcom"),
         (GOOD + "  - just text\n", "line 7"),
@@ -100,9 +118,10 @@ def test_the_documented_form_is_read(tmp_path: Path) -> None:
     guide = Path(__file__).parents[3] / "CONTRIBUTING.md"
     lines = guide.read_text(encoding="utf-8").splitlines()
     shown = [line for line in lines if line.startswith(" " * 6)]
-    first, second = known_answers([written(tmp_path, "test:\n" + "\n".join(shown))])
+    first, second, third = known_answers([written(tmp_path, "test:\n" + "\n".join(shown))])
     assert (first.outcome, first.strategy, first.hard) == ("deflects", "both-sides", "sarcasm")
     assert (second.outcome, second.answer.response) == ("answers", "Victor Hugo, en 1862.")
+    assert (third.outcome, third.answer.con) == ("con", "Le dimanche, on se repose.")
 
 
 def test_training_answers_stand_beside_a_file(tmp_path: Path) -> None:
