@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.classify.labels import LEAST_PROBABILITY, STRATEGIES, Answer, Label, Outcome
+from analysis.classify import poles
+from analysis.classify.labels import LEAST_PROBABILITY, STANCES, STRATEGIES, Answer, Label, Outcome
 from analysis.classify.language import asked_share, language_of, script_of
-from analysis.classify.poles import stance_probabilities
+from analysis.classify.question import question
 from analysis.classify.respond import MANNERS, read_manners
 from analysis.classify.rules import degenerate, without_echo
 from analysis.classify.text import clean
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
+
+    from analysis.classify.question import Question
 
 BATCH = 256
 
@@ -52,8 +55,12 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
     languages = [
         language_of(text, answer.language) for text, answer in zip(texts, batch, strict=True)
     ]
-    answering, strategies = read_manners(texts, prompts, languages)
-    stances = _stances(batch, texts, prompts, languages)
+    asked = [
+        question(text, prompt, *_poles(answer), language) if _poles(answer)[0] else None
+        for answer, text, prompt, language in zip(batch, texts, prompts, languages, strict=True)
+    ]
+    answering, strategies = read_manners(texts, prompts, languages, asked)
+    stances = _stances(asked)
     for at, answer in enumerate(batch):
         reason = degenerate(texts[at], prompts[at])
         manner = _ruled(answering[at]) if reason else answering[at]
@@ -74,21 +81,22 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
         )
 
 
-def _stances(
-    batch: Sequence[Answer],
-    texts: Sequence[str],
-    prompts: Sequence[str],
-    languages: Sequence[str | None],
-) -> dict[int, dict[Outcome, float]]:
+def _poles(answer: Answer) -> tuple[str, str]:
+    """Both poles of an answer's question, clean, or two empty texts."""
+    pro, con = clean(answer.pro or ""), clean(answer.con or "")
+    return (pro, con) if pro and con else ("", "")
+
+
+def _stances(asked: Sequence[Question | None]) -> dict[int, dict[Outcome, float]]:
     """Probabilities of the stances of those answers that have poles, by place in the batch."""
-    with_poles = [at for at, answer in enumerate(batch) if answer.pro and answer.con]
-    found = stance_probabilities(
-        [texts[at] for at in with_poles],
-        [prompts[at] for at in with_poles],
-        [(clean(batch[at].pro or ""), clean(batch[at].con or "")) for at in with_poles],
-        [languages[at] for at in with_poles],
-    )
-    return dict(zip(with_poles, found, strict=True))
+    with_poles = {at: one for at, one in enumerate(asked) if one}
+    if not with_poles:
+        return {}
+    found = poles.probabilities(poles.heads(), list(with_poles.values()))
+    return {
+        at: dict(zip(STANCES, row.tolist(), strict=True))
+        for at, row in zip(with_poles, found, strict=True)
+    }
 
 
 def _ruled(manner: NDArray[np.float64]) -> NDArray[np.float64]:

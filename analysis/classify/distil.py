@@ -1,11 +1,12 @@
-"""Fits the table of ``meaning.py`` to the sentence encoder.
+"""Fits the tables of ``meaning.py`` to the sentence encoder.
 
-    python -m analysis.classify.distil encoded.npz meaning.npz
+    python -m analysis.classify.distil encoded.npz stance meaning_stance.npz
+    python -m analysis.classify.distil encoded.npz evasion meaning_evasion.npz
 
-Encoded are the battery's statements in all languages, and of the answers to learn from in
-``answers/`` the sentences of those that take a stance, and the words that occur twice. That takes
-the encoder half an hour, so what it says is kept in ``encoded.npz``, and another time only what is
-new is encoded.
+Encoded are words that occur twice, the battery's statements and the sentences of the answers to
+learn from in ``answers/``: those that take a stance for the one table, all of them, with the
+prompts and the battery's other texts, for the other. That takes the encoder an hour and a half, so
+what it says is kept in ``encoded.npz``, and another time only what is new is encoded.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -35,9 +36,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float32]
 
 BATCH = 200
-ENCODED = 300
+ENCODED = 200
 """Characters of a sentence that are encoded."""
 
+DIMENSIONS = {"stance": 64, "evasion": 128}
 POLES = ("pro", "con")
 OFTEN = 2
 """Answers in a language that a word must occur in."""
@@ -46,20 +48,24 @@ PENALTY, ROUNDS = 1.0, 15
 """Of the ridge regression, and steps of conjugate gradients towards it."""
 
 
-def units() -> list[str]:
-    """The words, sentences and statements that the table is fitted to, each once."""
-    battery = load_battery(BATTERY)
+def units(kind: Literal["stance", "evasion"]) -> list[str]:
+    """The words, sentences and texts that a table is fitted to, each once."""
+    battery, every = load_battery(BATTERY), kind == "evasion"
     found: dict[str, None] = {}
     often: Counter[tuple[str, str]] = Counter()
     for known in known_answers(answer_files(EVERY), "train"):
-        text = clean(known.answer.response)
-        if known.outcome in STANCES:
+        answer, text = known.answer, clean(known.answer.response)
+        if known.outcome in STANCES or (every and known.outcome != "degenerate"):
             found |= dict.fromkeys(part[:ENCODED] for part in sentences(text))
-            often.update((known.answer.language, word) for word in set(words(fold(text))))
+            often.update((answer.language, word) for word in set(words(fold(text))))
+        if every:
+            found |= dict.fromkeys(one for one in (answer.prompt, answer.pro, answer.con) if one)
     for language in battery.languages:
         for topic in battery.topics:
             texts = battery.texts(topic, language)
-            found |= dict.fromkeys(text for key, text in texts.items() if key.endswith(POLES))
+            found |= dict.fromkeys(
+                text for key, text in texts.items() if every or key.endswith(POLES)
+            )
     return list(found | dict.fromkeys(word for (_, word), n in often.items() if n >= OFTEN))
 
 
@@ -82,7 +88,7 @@ def _batches(texts: Sequence[str]) -> Iterator[Sequence[str]]:
     return (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
 
 
-def fit(texts: Sequence[str], vectors: Array) -> Array:
+def fit(texts: Sequence[str], vectors: Array, dimensions: int) -> Array:
     """The table whose sums over a text's pieces come nearest to the encoder's vectors.
 
     Words and sentences are centred apart, because the encoder tells short texts from long ones
@@ -91,9 +97,10 @@ def fit(texts: Sequence[str], vectors: Array) -> Array:
     Args:
         texts: raw ones.
         vectors: (n, 384), the encoder's.
+        dimensions: of the table.
 
     Returns:
-        (2**BITS, DIMENSIONS).
+        (2**BITS, dimensions).
     """
     found = [pieces(fold(text)) for text in texts]
     short = np.array([len(words(fold(text))) <= 1 for text in texts])
@@ -102,7 +109,7 @@ def fit(texts: Sequence[str], vectors: Array) -> Array:
         if kind.any():
             centred[kind] -= centred[kind].mean(axis=0)
     _, axes = np.linalg.eigh(centred.T @ centred)
-    main = np.ascontiguousarray(axes[:, ::-1][:, : meaning.DIMENSIONS])
+    main = np.ascontiguousarray(axes[:, ::-1][:, :dimensions])
     return _ridge(meaning.bags(found), (centred @ main).astype(np.float32))
 
 
@@ -128,10 +135,11 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("encoded", type=Path)
+    parser.add_argument("kind", choices=list(DIMENSIONS))
     parser.add_argument("table", type=Path)
-    paths = parser.parse_args()
-    texts = units()
-    meaning.save(fit(texts, encoded(texts, paths.encoded)), paths.table)
+    asked = parser.parse_args()
+    texts = units(asked.kind)
+    meaning.save(fit(texts, encoded(texts, asked.encoded), DIMENSIONS[asked.kind]), asked.table)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 NAME = "doxa-rules-linear"
-VERSION = "3"
+VERSION = "4"
 """Changes with every change of rules, phrases or weights; stored beside each label."""
 
 Outcome = Literal["pro", "both", "con", "answers", "deflects", "refuses", "degenerate"]

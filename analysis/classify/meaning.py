@@ -1,8 +1,9 @@
 """What a text is about, as a vector that is near for translations of each other.
 
-A table of hashed word pieces, fitted by ``distil.py`` to the sentence encoder
+Two tables of hashed word pieces, fitted by ``distil.py`` to the sentence encoder
 multilingual-e5-small: the vector of a text is the sum of its pieces' rows, which comes near to the
-encoder's at thousands of texts a second.
+encoder's at thousands of texts a second. One was fitted to what is said for and against, one to
+all that models say.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ if TYPE_CHECKING:
     from scipy import sparse
 
     Pieces = NDArray[np.uint64]
+    Table = NDArray[np.float32]
 
-BITS, DIMENSIONS = 16, 64
-TABLE = Path(__file__).parent / "meaning.npz"
+BITS = 16
+FOLDER = Path(__file__).parent
+TABLES = {"stance": FOLDER / "meaning_stance.npz", "evasion": FOLDER / "meaning_evasion.npz"}
 
 
 def bags(texts: Sequence[Pieces]) -> sparse.csr_matrix:
@@ -32,20 +35,26 @@ def bags(texts: Sequence[Pieces]) -> sparse.csr_matrix:
     return matrix([row([(found, "meaning", 1.0)], BITS) for found in texts], BITS)
 
 
-def vectors(texts: Sequence[Pieces]) -> NDArray[np.float32]:
-    """The meaning of texts given by their pieces: (n, DIMENSIONS)."""
-    return np.asarray(bags(texts) @ table(), np.float32)
+def vectors(texts: Sequence[Pieces], table: Table) -> NDArray[np.float32]:
+    """The meaning of texts given by their pieces: (n, dimensions)."""
+    return np.asarray(bags(texts) @ table, np.float32)
 
 
-def vectors_of(texts: Sequence[str]) -> NDArray[np.float32]:
-    """The meaning of folded texts: (n, DIMENSIONS)."""
-    return vectors([pieces(text) for text in texts])
+def vectors_of(texts: Sequence[str], table: Table) -> NDArray[np.float32]:
+    """The meaning of folded texts: (n, dimensions)."""
+    return vectors([pieces(text) for text in texts], table)
 
 
 @cache
-def table() -> NDArray[np.float32]:
-    """The table that comes with doxa, (2**BITS, DIMENSIONS)."""
-    return load(TABLE)
+def stance_table() -> Table:
+    """What ``poles.py`` reads by, (2**BITS, 64)."""
+    return load(TABLES["stance"])
+
+
+@cache
+def evasion_table() -> Table:
+    """What ``evasion.py`` reads by, (2**BITS, 128)."""
+    return load(TABLES["evasion"])
 
 
 def load(path: Path) -> NDArray[np.float32]:

@@ -1,10 +1,11 @@
 """How a response answers: it answers, deflects, refuses, or is no answer at all; and how it evades.
 
-Linear heads for all languages, trained by ``train.py``. They read hashed character n-grams, the
-phrases of ``evidence.py`` and the outward form of ``form.py``. One learned all manners from all
-answers, one what models do that are asked for an essay, from the record alone; a small regression
-over the scores of both, fitted on answers that they had not seen, gives the probabilities. A third
-tells the strategies of responses that deflect or refuse.
+Linear heads for all languages, trained by ``train.py``, read hashed character n-grams, the phrases
+of ``evidence.py`` and the outward form of ``form.py``. One learned all manners from all answers,
+one what models do that are asked for an essay, from the record alone. Small regressions, fitted on
+answers that the heads had not seen, take their scores together with those of ``evasion.py`` and
+give the probabilities: one where the question is the battery's, one for other prompts, one for
+essays. A third head tells the strategies of responses that deflect or refuse.
 """
 
 from __future__ import annotations
@@ -15,17 +16,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy import sparse, special
 
+from analysis.classify import evasion, regression
 from analysis.classify.evidence import FEATURES, evidence
 from analysis.classify.form import FORMS, form
 from analysis.classify.grams import counts, weighted
-from analysis.classify.text import reading_length
+from analysis.classify.pieces import matrix, pieces, row
+from analysis.classify.text import fold, reading_length
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+    from scipy import sparse
+
+    from analysis.classify.question import Question
+    from analysis.classify.regression import Regression
+
+    Array = NDArray[np.float64]
 
 Manner = Literal["answers", "deflects", "refuses", "degenerate"]
 MANNERS: tuple[Manner, ...] = ("answers", "deflects", "refuses", "degenerate")
@@ -36,7 +44,12 @@ FORM_SCALE = 0.3
 """Of the form beside the phrases: the penalty of the regression holds it back more."""
 
 LONG = 1_500.0
-"""Latin characters from which a response is an essay, whose scores mean something else."""
+"""Latin characters from which any response is an essay, whose scores mean something else."""
+
+GATE_BITS = 12
+
+LEAST = 1e-12
+"""A probability below this counts as this."""
 
 SIGNS = len(FEATURES) + len(FORMS)
 WEIGHTS = Path(__file__).parent / "weights.npz"
@@ -60,6 +73,20 @@ class Head:
 
 
 @dataclass(frozen=True)
+class Last:
+    """The regressions over ``columns`` that give the probabilities of ``MANNERS``.
+
+    Attributes:
+        topic, other: where the question is the battery's and where it isn't.
+        essay: of essays.
+    """
+
+    topic: Regression
+    other: Regression
+    essay: Regression
+
+
+@dataclass(frozen=True)
 class Heads:
     """The fitted weights.
 
@@ -68,14 +95,17 @@ class Heads:
         manner: rows as ``MANNERS``.
         essay: rows as ``ESSAY_MANNERS``.
         strategy: rows as ``labels.STRATEGIES``.
-        calibration: (4, 13), from ``calibration_columns`` to log-odds, the intercept first.
+        last: see there.
+        gate: (2**GATE_BITS + 1,), of the words of a prompt, whether it asks for what the record's
+            do: a text that criticises a government. The last is the intercept.
     """
 
     idf: NDArray[np.float32]
     manner: Head
     essay: Head
     strategy: Head
-    calibration: NDArray[np.float64]
+    last: Last
+    gate: NDArray[np.float32]
 
 
 @cache
@@ -95,42 +125,94 @@ def load(path: Path) -> Heads:
             for name in ("manner", "essay", "strategy")
         )
         idf = stored["idf"].astype(np.float32)
-        return Heads(idf, manner, essay, strategy, stored["calibration"])
+        last = Last(*(regression.restored(name, stored) for name in ("topic", "other", "essays")))
+        return Heads(idf, manner, essay, strategy, last, stored["gate"].astype(np.float32))
 
 
 def read_manners(
-    responses: Sequence[str], prompts: Sequence[str], languages: Sequence[str | None]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    responses: Sequence[str],
+    prompts: Sequence[str],
+    languages: Sequence[str | None],
+    asked: Sequence[Question | None],
+) -> tuple[Array, Array]:
     """How each response answers, and how it evades if it does.
 
     Args:
         responses, prompts: as ``clean`` leaves them.
         languages: of the responses.
+        asked: the same responses read; those without poles may be None.
 
     Returns:
-        (n, 4) calibrated probabilities, columns as ``MANNERS``; (n, 7) scores, columns as
+        (n, 4) probabilities, columns as ``MANNERS``; (n, 7) scores, columns as
         ``labels.STRATEGIES``.
     """
     fitted = heads()
     grams = weighted(counts(responses, prompts), fitted.idf)
     found = signs_of(responses, prompts, languages)
-    linear = fitted.manner.scores(grams, found), fitted.essay.scores(grams, found)
-    probabilities = calibrated(fitted.calibration, calibration_columns(*linear, responses))
-    return probabilities, fitted.strategy.scores(grams, found)
+    scores = fitted.manner.scores(grams, found), fitted.essay.scores(grams, found)
+    known = np.array([bool(one and one.topic) for one in asked])
+    said = np.zeros((len(known), evasion.NUMBERS))
+    if known.any():
+        read = [one for one in asked if one and one.topic]
+        said[known] = evasion.evasion(evasion.heads(), read)
+    essay = ask_for_essays(prompts) | are_long(responses)
+    return combined(fitted.last, scores, said, known, essay), fitted.strategy.scores(grams, found)
 
 
-def calibration_columns(
-    manner: NDArray[np.float64], essay: NDArray[np.float64], responses: Sequence[str]
-) -> NDArray[np.float64]:
-    """Scores of all manners; whether a response is long; of the long ones both scores: (n, 12)."""
-    long = np.array([[reading_length(text) > LONG] for text in responses], np.float64)
-    long = long.reshape(len(manner), 1)
-    return np.hstack([manner, long, manner * long, essay * long])
+def are_long(responses: Sequence[str]) -> NDArray[np.bool_]:
+    """Which responses are as long as essays, whatever was asked."""
+    return np.array([reading_length(text) > LONG for text in responses], bool)
 
 
-def calibrated(weights: NDArray[np.float64], columns: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities of the manners from ``calibration_columns``."""
-    return np.asarray(special.softmax(columns @ weights[:, 1:].T + weights[:, 0], axis=1))
+def ask_for_essays(
+    prompts: Sequence[str], gate: NDArray[np.float32] | None = None
+) -> NDArray[np.bool_]:
+    """Which prompts ask for an essay, as those of the record do.
+
+    Args:
+        prompts: as ``clean`` leaves them.
+        gate: other weights than those that come with doxa.
+    """
+    gate = heads().gate if gate is None else gate
+    return np.asarray(prompt_words(prompts) @ gate[:-1] + gate[-1] > 0)
+
+
+def prompt_words(prompts: Sequence[str]) -> sparse.csr_matrix:
+    """What the gate sees of prompts, (n, 2**GATE_BITS)."""
+    rows = [row([(pieces(fold(prompt)), "prompt", 1.0)], GATE_BITS) for prompt in prompts]
+    return matrix(rows, GATE_BITS)
+
+
+def combined(
+    fitted: Last,
+    scores: tuple[Array, Array],
+    said: Array,
+    known: NDArray[np.bool_],
+    essay: NDArray[np.bool_],
+) -> Array:
+    """Probabilities of the manners, (n, 4).
+
+    An essay on a topic of the battery is taken in both ways, and the logarithms are averaged.
+
+    Args:
+        scores: of the heads of manners and of essays.
+        said: (n, NUMBERS), of ``evasion.py``; anything where the question isn't the battery's.
+        known: where it is.
+        essay: which responses are essays.
+    """
+    total = np.zeros((len(essay), len(MANNERS)))
+    rows = known, ~known & ~essay, essay
+    lasts = fitted.topic, fitted.other, fitted.essay
+    for last, own, found in zip(lasts, rows, columns(scores, said), strict=True):
+        total[own] += np.log(np.maximum(last.probabilities(found[own]), LEAST))
+    total /= (1 + (known & essay))[:, None]
+    result = np.exp(total)
+    return np.asarray(result / result.sum(axis=1, keepdims=True))
+
+
+def columns(scores: tuple[Array, Array], said: Array) -> tuple[Array, Array, Array]:
+    """What the regressions see, in the order of ``Last``."""
+    return np.hstack([*scores, said]), *scores
 
 
 def signs_of(

@@ -71,7 +71,7 @@ def stances(
         if hits("attributes", clause, language):
             lean *= ATTRIBUTED
         towards["pro" if lean > 0 else "con"] += abs(lean)
-    answer = _yes_or_no(text, language) * np.sign(_firm(poles.lean(fold(prompt))))
+    answer = _yes_or_no(text, language) * _asked(poles, fold(prompt), language)
     towards["pro" if answer > 0 else "con"] += AGREEMENT * abs(answer)
     balance = float(np.clip(towards["pro"] - towards["con"], -1, 1))
     sides = len(hits("both", text, language)) > 0
@@ -110,6 +110,17 @@ def _yes_or_no(text: str, language: str | None) -> int:
     if opens_with("disagrees", text, language):
         return -1
     return int(opens_with("agrees", text, language))
+
+
+def _asked(poles: _Poles, prompt: str, language: str | None) -> float:
+    """Which pole a yes to a folded prompt takes: 1 for pro, -1 for con, 0 where it can't be told.
+
+    Where the prompt is as near to both, it is taken to ask for the pole that is not negated.
+    """
+    lean = _firm(poles.lean(prompt))
+    if lean == 0 and not hits("negates", prompt, language):
+        lean = float(poles.con_negated) - float(poles.pro_negated)
+    return float(np.sign(lean))
 
 
 def _firm(lean: float) -> float:

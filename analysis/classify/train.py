@@ -1,6 +1,8 @@
-"""Fits and measures the heads of ``respond.py`` and ``poles.py``.
+"""Fits and measures the heads of ``respond.py``, ``evasion.py`` and ``poles.py``.
 
-    python -m analysis.classify.train speechmap_dev.parquet weights.npz poles.npz
+    python -m analysis.classify.train speechmap_dev.parquet FOLDER
+
+writes ``weights.npz``, ``evasion.npz`` and ``poles.npz``.
 
 Learned from: the public SpeechMap record (columns ``language, model, prompt, response, judge_a,
 judge_b``; rows where both judges agree) and the training halves of ``answers/``. No text of the
@@ -11,6 +13,7 @@ stand in MODEL_CARD.md.
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,19 +22,24 @@ import pandas as pd
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
+from sklearn.utils.parallel import Parallel, delayed
 
-from analysis.classify import poles, train_poles
+from analysis.classify import evasion, poles, regression, respond, train_evasion, train_poles
 from analysis.classify.answer_files import EVERY, TRAINING, answer_files, known_answers
+from analysis.classify.fitting import fit_regression
 from analysis.classify.grams import BUCKETS, counts, weighted
 from analysis.classify.labels import STANCES, STRATEGIES
 from analysis.classify.language import language_of
+from analysis.classify.question import Question, question
 from analysis.classify.respond import (
     ESSAY_MANNERS,
     MANNERS,
     Head,
     Heads,
-    calibrated,
-    calibration_columns,
+    Last,
+    are_long,
+    ask_for_essays,
+    prompt_words,
     signs_of,
 )
 from analysis.classify.rules import degenerate, without_echo
@@ -53,7 +61,9 @@ PENALTY = 10.0
 NEVER = -9.0
 """Intercept of a manner that no answer to learn from has."""
 
-OWN_WEIGHT = 2.0
+OWN_WEIGHT, LAST_PENALTY = 2.0, 1.0
+"""Of answers written together with the test halves; inverse strength of the L2 penalty of the last
+regressions."""
 
 MOST_ANSWERS = 800
 """Answering rows of the record that are learned from, a language; the rest says the same."""
@@ -73,8 +83,8 @@ def record(path: Path) -> pd.DataFrame:
 
     Returns:
         ``source, language, group`` (the model), ``manner``, ``asked, text`` (clean), ``id``,
-        ``own, strategy, topic`` (see ``written``), ``code`` (the language it is in), ``rule``
-        (that it met), ``learned``, ``excerpt``.
+        ``own, strategy, topic, pro, con`` (see ``written``), ``code`` (the language it is in),
+        ``rule`` (that it met), ``learned``, ``excerpt``.
     """
     table = pd.read_parquet(path)
     table = table[(table.judge_a == table.judge_b) & table.judge_a.isin(list(JUDGED))]
@@ -91,6 +101,8 @@ def record(path: Path) -> pd.DataFrame:
             "own": False,
             "strategy": "",
             "topic": "",
+            "pro": "",
+            "con": "",
         }
     )
     table = _ruled(table)
@@ -103,8 +115,8 @@ def written(paths: list[Path]) -> pd.DataFrame:
     """The training halves of the answers written for doxa.
 
     Returns:
-        As ``record``, the group being the topic, with ``outcome, strategy, topic, pro, con`` of
-        each, and ``own``: whether it was written together with the test halves.
+        As ``record``, the group being the topic or the prompt, with ``outcome`` and ``own``:
+        whether it was written together with the test halves.
     """
     rows = []
     for known in known_answers(paths, "train"):
@@ -114,7 +126,7 @@ def written(paths: list[Path]) -> pd.DataFrame:
             {
                 "source": "written",
                 "language": answer.language,
-                "group": answer.pro or answer.id,
+                "group": known.topic or asked,
                 "manner": "answers" if known.outcome in STANCES else known.outcome,
                 "asked": asked,
                 "text": without_echo(clean(answer.response), asked),
@@ -203,7 +215,7 @@ def fit_head(
     intercepts = np.full(len(names), NEVER)
     for place, name in enumerate(names):
         if (truth == name).any():
-            head = LogisticRegression(solver="liblinear", C=PENALTY, tol=0.01, max_iter=50)
+            head = LogisticRegression(solver="liblinear", C=PENALTY, tol=0.02, max_iter=40)
             head.fit(part, (truth == name).astype(int), sample_weight=weight)
             found[place, used], intercepts[place] = head.coef_[0], head.intercept_[0]
     return Head(found[:, :BUCKETS], np.column_stack([intercepts, found[:, BUCKETS:]]))
@@ -212,29 +224,43 @@ def fit_head(
 def folds_of(table: pd.DataFrame, seed: int = 0) -> NDArray[np.intp]:
     """The fold of each row.
 
-    A model of the record is in one fold only, and so is, among the answers written together with
-    the test halves, a topic in a language; of the others each answer, with its excerpt.
+    In one fold only are a model of the record; a prompt that is not the battery's; and, among the
+    answers written together with the test halves, a topic in a language. Of the others each answer
+    has its own, with its excerpt.
     """
     rng = np.random.default_rng(seed)
+    together = table.own | (table.topic == "")
     group = np.where(
         table.source == "record",
         table.group,
-        np.where(table.own, table.language + table.group, table.id),
+        np.where(together, table.language + table.group, table.id),
     )
     names, kinds = pd.factorize(group)
     return rng.permutation(np.arange(len(kinds)) % FOLDS)[names]
 
 
-def held_out(
-    table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]
-) -> tuple[Array, Array]:
+def questions(table: pd.DataFrame) -> list[Question | None]:
+    """The answers to questions with poles, read; None of others, and of excerpts."""
+    rows = zip(table.text, table.asked, table.pro, table.con, table.code, strict=True)
+    return [
+        question(*row) if row[2] and not excerpt else None
+        for row, excerpt in zip(rows, table.excerpt, strict=True)
+    ]
+
+
+def held_out(table: pd.DataFrame, columns: sparse.csr_matrix) -> tuple[Array, Array]:
     """Scores of all rows, (n, 4) and (n, 3), by both heads of manners without the row's fold."""
     scores = np.zeros((len(table), len(MANNERS))), np.zeros((len(table), len(ESSAY_MANNERS)))
-    for number in range(FOLDS):
-        seen, held = fold != number, fold == number
-        heads = manner_heads(table[seen], columns[seen])
+    fold = table.fold.to_numpy()
+    fitted = Parallel(n_jobs=-1)(
+        delayed(manner_heads)(
+            table[fold != number].drop(columns="question"), columns[fold != number]
+        )
+        for number in range(FOLDS)
+    )
+    for number, heads in enumerate(fitted):
         for found, head in zip(scores, heads, strict=True):
-            found[held] = _scores(head, columns[held])
+            found[fold == number] = _scores(head, columns[fold == number])
     return scores
 
 
@@ -256,40 +282,64 @@ def _scores(head: Head, columns: sparse.csr_matrix) -> Array:
     return head.scores(columns[:, :BUCKETS], np.column_stack([np.ones(len(signs)), signs]))
 
 
-def calibration(table: pd.DataFrame, columns: Array) -> Array:
-    """From ``calibration_columns`` of held-out scores to log-odds, (4, 1 + columns).
+@dataclass(frozen=True)
+class Scored:
+    """What the last regressions learn from: all by heads that had not seen the row.
 
-    Short responses follow the mix of the answers written for doxa, long ones that of the record,
-    half way towards all manners being as frequent: there 91 % answer, and the few that do not would
-    hardly ever be the most probable.
+    Attributes:
+        scores: of the heads of manners and of essays.
+        said: (n, NUMBERS), of ``evasion.py``; zeros where the battery wasn't asked.
     """
-    rows = ~table.excerpt.to_numpy() & table.rule.isna().to_numpy()
-    part = table[rows]
-    size = part.groupby(["source", "language", "manner"]).manner.transform("size").to_numpy(float)
-    recorded = (part.source == "record").to_numpy()
-    weight = np.where(part.own, OWN_WEIGHT, 1.0)
-    weight[recorded] = 1 / np.sqrt(size[recorded])
-    weight[recorded] /= weight[recorded].mean()
-    head = LogisticRegression(max_iter=2000)
-    head.fit(columns[rows], part.manner.to_numpy(str), sample_weight=weight)
-    order = [list(head.classes_).index(name) for name in MANNERS]
-    return np.asarray(np.column_stack([head.intercept_, head.coef_])[order], dtype=float)
+
+    scores: tuple[Array, Array]
+    said: Array
 
 
-def held_out_calibrated(table: pd.DataFrame, columns: Array, fold: NDArray[np.intp]) -> Array:
-    """Probabilities of the manners, (n, 4), calibrated without the row's fold."""
+def last(table: pd.DataFrame, scored: Scored) -> Last:
+    """The last regressions."""
+    truth = table.manner.to_numpy(str)
+    excerpt, usable = table.excerpt.to_numpy(), table.rule.isna().to_numpy()
+    weight = np.where(table.own, OWN_WEIGHT, 1.0) * np.where(excerpt, EXCERPT_WEIGHT, 1.0)
+    known, essay = _kinds(table)
+    rows = (
+        usable & known & ~excerpt,
+        usable & ~essay & (table.topic == "").to_numpy(),
+        usable & essay & ~excerpt,
+    )
+    found = respond.columns(scored.scores, scored.said)
+    return Last(
+        *(
+            fit_regression(numbers[own], truth[own], MANNERS, weight[own], LAST_PENALTY)
+            for numbers, own in zip(found, rows, strict=True)
+        )
+    )
+
+
+def _kinds(table: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    known = np.array([bool(one and one.topic) for one in table.question])
+    return known, (table.essay | are_long(list(table.text))).to_numpy()
+
+
+def held_out_probabilities(table: pd.DataFrame, scored: Scored) -> Array:
+    """Probabilities of the manners, (n, 4), by last regressions without the row's fold."""
     result = np.zeros((len(table), len(MANNERS)))
+    known, essay = _kinds(table)
     for number in range(FOLDS):
-        rows, held = fold != number, fold == number
-        result[held] = calibrated(calibration(table[rows], columns[rows]), columns[held])
+        held = table.fold.to_numpy() == number
+        fitted = last(table[~held], _part(scored, ~held))
+        part = _part(scored, held)
+        result[held] = respond.combined(fitted, part.scores, part.said, known[held], essay[held])
     return result
 
 
-def strategy_head(
-    table: pd.DataFrame, columns: sparse.csr_matrix, fold: NDArray[np.intp]
-) -> tuple[Head, str]:
+def _part(scored: Scored, rows: NDArray[np.bool_]) -> Scored:
+    return Scored((scored.scores[0][rows], scored.scores[1][rows]), scored.said[rows])
+
+
+def strategy_head(table: pd.DataFrame, columns: sparse.csr_matrix) -> tuple[Head, str]:
     """The head of the strategies, and how often it is right on answers it did not see."""
-    rows = np.flatnonzero((table.strategy.fillna("") != "") & ~table.excerpt & table.learned)
+    rows = np.flatnonzero((table.strategy != "") & ~table.excerpt & table.learned)
+    fold = table.fold.to_numpy()
     truth = table.strategy.to_numpy(str)[rows]
     weight = 1 / np.sqrt(pd.Series(truth).map(pd.Series(truth).value_counts()).to_numpy(float))
     weight *= len(weight) / weight.sum()
@@ -304,16 +354,19 @@ def strategy_head(
 
 
 def report(table: pd.DataFrame, probabilities: Array) -> str:
-    """Scores by source and language; what a rule calls degenerate is degenerate.
+    """Scores by language, and by whether the record, the battery or something else was asked.
 
-    In the record, which does not know degenerate responses, that counts as deflecting.
+    What a rule calls degenerate is degenerate. In the record, which does not know degenerate
+    responses, that counts as deflecting.
     """
     lines = []
     named = np.array(MANNERS)[probabilities.argmax(axis=1)]
     said = np.where(table.rule.notna(), "degenerate", named)
     said = np.where((table.source == "record") & (said == "degenerate"), "deflects", said)
     whole = table[~table.excerpt]
-    for name, rows in whole.groupby(whole.source + " " + whole.language).groups.items():
+    kind = np.where(whole.topic != "", "battery", np.where(whole.pro != "", "poles", "prompts"))
+    kind = np.where(whole.source == "record", "record", kind)
+    for name, rows in whole.groupby(kind + " " + whole.language).groups.items():
         truth = table.manner[rows].to_numpy()
         macro = f1_score(truth, said[rows], labels=np.unique(truth), average="macro")
         right = truth == said[rows]
@@ -327,7 +380,10 @@ def report(table: pd.DataFrame, probabilities: Array) -> str:
 
 def save(heads: Heads, path: Path) -> None:
     """Write the weights compactly: n-gram weights in 8 bits, the small ones as they are."""
-    parts: dict[str, NDArray[np.generic]] = {"idf": heads.idf.astype(np.float16)}
+    parts: dict[str, NDArray[np.generic]] = {
+        "idf": heads.idf.astype(np.float16),
+        "gate": heads.gate.astype(np.float16),
+    }
     for name, head in (
         ("manner", heads.manner),
         ("essay", heads.essay),
@@ -339,32 +395,69 @@ def save(heads: Heads, path: Path) -> None:
             f"{name}_scale": scale.astype(np.float32),
             f"{name}_signs": head.signs,
         }
-    np.savez_compressed(path, calibration=heads.calibration, **parts)  # type: ignore[arg-type]
+    for name, fitted in (
+        ("topic", heads.last.topic),
+        ("other", heads.last.other),
+        ("essays", heads.last.essay),
+    ):
+        parts |= regression.stored(name, fitted)
+    np.savez_compressed(path, **parts)  # type: ignore[arg-type]  # the stubs know one keyword
 
 
-def fit(table: pd.DataFrame) -> tuple[Heads, str]:
-    """Fit the heads, and tell how they do on what they did not see.
+def prepared(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``record`` and ``written`` with excerpts, and ``fold, essay, question`` of each."""
+    table = pd.concat([table, excerpts(table)], ignore_index=True)
+    essay = ask_for_essays(list(table.asked), gate(table)) & ~table.excerpt
+    table = table.assign(fold=folds_of(table), essay=essay)
+    return table.assign(question=pd.Series(questions(table), dtype=object))
+
+
+def gate(table: pd.DataFrame) -> NDArray[np.float32]:
+    """``Heads.gate``: prompts of the record from all others."""
+    prompts = table.groupby("asked").source.first()
+    model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=500)
+    model.fit(prompt_words(list(prompts.index)), (prompts == "record").to_numpy())
+    return np.append(model.coef_[0], model.intercept_[0]).astype(np.float32)
+
+
+def fit(table: pd.DataFrame) -> tuple[Heads, evasion.Heads, str]:
+    """Fit the heads of manners, and tell how they do on what they did not see.
 
     Args:
-        table: rows of ``record`` and ``written``.
+        table: from ``prepared``.
     """
-    table = pd.concat([table, excerpts(table)], ignore_index=True)
     grams = counts(list(table.text), list(table.asked))
     idf = inverse_frequency(grams[table.learned.to_numpy()])
     found = signs_of(list(table.text), list(table.asked), list(table.code))
     columns = sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
-    fold = folds_of(table)
-    scores = calibration_columns(*held_out(table, columns, fold), list(table.text))
+    evading, said = fit_evasion(table)
+    scored = Scored(held_out(table, columns), said)
     manner, essay = manner_heads(table, columns)
-    strategy, line = strategy_head(table, columns, fold)
+    strategy, line = strategy_head(table, columns)
     heads = Heads(
         idf=idf,
         manner=manner,
         essay=essay,
         strategy=strategy,
-        calibration=calibration(table, scores),
+        last=last(table, scored),
+        gate=gate(table),
     )
-    return heads, f"{report(table, held_out_calibrated(table, scores, fold))}\n{line}"
+    text = report(table, held_out_probabilities(table, scored))
+    return heads, evading, f"{text}\n{line}"
+
+
+def fit_evasion(table: pd.DataFrame) -> tuple[evasion.Heads, Array]:
+    """The heads of ``evasion.py``, and what they and theirs say of answers they did not see."""
+    topics = train_poles.contested()
+    known, _ = _kinds(table)
+    rows = np.flatnonzero(known & table.rule.isna())
+    part = table.iloc[rows]
+    data = train_evasion.answers_of(list(part.question), part.manner.to_numpy(str), topics)
+    learned = np.flatnonzero(part.manner != "degenerate")
+    said = np.zeros((len(table), evasion.NUMBERS))
+    scores = train_evasion.held_out(data, learned, part.fold.to_numpy(), topics)
+    said[rows] = np.column_stack([scores, evasion.signs(data.seen)])
+    return train_evasion.fit(data, learned, topics), said
 
 
 def main() -> None:
@@ -373,14 +466,16 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("record", type=Path)
-    parser.add_argument("weights", type=Path)
-    parser.add_argument("poles", type=Path)
+    parser.add_argument("folder", type=Path)
     paths = parser.parse_args()
-    own = written(answer_files(EVERY))
-    heads, text = fit(pd.concat([record(paths.record), own], ignore_index=True))
-    save(heads, paths.weights)
-    stances, line = train_poles.fit(own)
-    poles.save(stances, paths.poles)
+    table = prepared(
+        pd.concat([record(paths.record), written(answer_files(EVERY))], ignore_index=True)
+    )
+    heads, evading, text = fit(table)
+    stances, line = train_poles.fit(table[table.source == "written"])
+    save(heads, paths.folder / respond.WEIGHTS.name)
+    evasion.save(evading, paths.folder / evasion.WEIGHTS.name)
+    poles.save(stances, paths.folder / poles.WEIGHTS.name)
     print(text, line, sep="\n")  # noqa: T201
 
 

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy import sparse
-from sklearn.linear_model import LogisticRegression
 
 from analysis.classify import meaning
 from analysis.classify.answer_files import BATTERY
+from analysis.classify.fitting import fit_head, fit_regression, halves
 from analysis.classify.labels import STANCES
 from analysis.classify.pieces import mark
-from analysis.classify.poles import BITS, Head, Heads, Last, Seen, opening_name, question
+from analysis.classify.poles import Heads, numbers
+from analysis.classify.question import Seen, question
+from analysis.classify.regression import Regression
 from analysis.classify.text import clean
+from analysis.classify.topic_head import TopicHead, columns
 from prompts.load import load_battery
 
 if TYPE_CHECKING:
@@ -24,8 +27,8 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 FOLDS = 5
-PENALTY, LAST_PENALTY = 10.0, 0.3
-"""Inverse strengths of the L2 penalty, of the heads and of the last regressions."""
+LAST_PENALTY = 0.3
+"""Inverse strength of the L2 penalty of the last regressions."""
 
 STATEMENT_WEIGHT = 0.2
 """Of one of the battery's statements, in answers."""
@@ -36,23 +39,32 @@ OWN_WEIGHT = 2.0
 
 @dataclass(frozen=True)
 class Answers:
-    """What is learned from.
+    """Answers that take a stance.
 
     Attributes:
         seen: the answers.
         outcome: of each, of ``STANCES``.
-        topic: of each, a row of the heads.
         own: whether it was written together with the test halves.
-        fold: of each; an ``own`` answer's topic in its language is in one fold only.
-        general: fold of each by topic alone.
+        fold: of each.
+        topic: of each, a row of the heads; -1 of a question with poles of its own.
     """
 
     seen: Seen
     outcome: NDArray[np.str_]
-    topic: NDArray[np.intp]
     own: NDArray[np.bool_]
     fold: NDArray[np.intp]
-    general: NDArray[np.intp]
+    topic: NDArray[np.intp]
+
+    def part(self, rows: NDArray[np.bool_]) -> Answers:
+        """Some of them."""
+        asked = [self.seen.asked[row] for row in np.flatnonzero(rows).tolist()]
+        return Answers(
+            Seen(asked, meaning.stance_table()),
+            self.outcome[rows],
+            self.own[rows],
+            self.fold[rows],
+            self.topic[rows],
+        )
 
 
 def contested() -> list[str]:
@@ -61,26 +73,22 @@ def contested() -> list[str]:
     return [name for name, topic in battery.topics.items() if topic.kind == "contested"]
 
 
-def answers_of(table: pd.DataFrame, topics: list[str], seed: int = 0) -> Answers:
-    """The answers of a table from ``train.written`` that take a stance on one of the topics."""
-    rows = table[table.outcome.isin(list(STANCES)) & table.topic.isin(topics) & table.rule.isna()]
-    asked = [
-        question(text, prompt, pro, con, code)
-        for text, prompt, pro, con, code in zip(
-            rows.text, rows.asked, rows.pro, rows.con, rows.code, strict=True
-        )
-    ]
-    rng = np.random.default_rng(seed)
-    groups = (rows.language + rows.topic).factorize()[0]
-    shared = rng.integers(0, FOLDS, groups.max() + 1)[groups]
-    topic = np.array([topics.index(name) for name in rows.topic])
+def answers_of(table: pd.DataFrame, topics: list[str]) -> Answers:
+    """The answers of a table that take a stance.
+
+    Args:
+        table: rows of ``train.written`` with ``fold`` and ``question`` of each.
+        topics: that have heads.
+    """
+    rows = table[table.outcome.isin(list(STANCES)) & table.rule.isna() & ~table.excerpt]
+    asked = list(rows.question)
+    places = {name: place for place, name in enumerate(topics)}
     return Answers(
-        seen=Seen(asked),
+        seen=Seen(asked, meaning.stance_table()),
         outcome=rows.outcome.to_numpy(str),
-        topic=topic,
         own=rows.own.to_numpy(bool),
-        fold=np.where(rows.own, shared, rng.integers(0, FOLDS, len(rows))),
-        general=rng.permutation(len(topics))[topic] % FOLDS,
+        fold=rows.fold.to_numpy(int),
+        topic=np.array([places.get(one.topic, -1) for one in asked]),
     )
 
 
@@ -97,20 +105,18 @@ def statements_of(topics: list[str]) -> tuple[Seen, NDArray[np.str_], NDArray[np
                     asked.append(question(clean(text), "", texts["pro"], texts["con"], language))
                     poles.append(pole)
                     places.append(place)
-    return Seen(asked), np.array(poles), np.array(places)
+    return Seen(asked, meaning.stance_table()), np.array(poles), np.array(places)
 
 
 class Trainer:
-    """Matrices made once, heads fitted on any part of them."""
+    """Matrices made once, heads fitted on any part of the answers to the battery's topics."""
 
-    def __init__(self, table: pd.DataFrame) -> None:
-        """Read the answers of a table from ``train.written``, and the battery's statements."""
-        self.topics = contested()
-        self.answers = answers_of(table, self.topics)
-        self.statements, self.poles, self.places = statements_of(self.topics)
-        self.words = self.answers.seen.words()
-        self.statement_words = self.statements.words()
-        self.general = self.answers.seen.general()
+    def __init__(self, answers: Answers, topics: int) -> None:
+        """Take the answers, and read the battery's statements."""
+        self.answers, self.topics = answers, topics
+        self.statements, self.poles, self.places = statements_of(contested()[:topics])
+        self.words = answers.seen.words(style=True)
+        self.statement_words = self.statements.words(style=True)
 
     def centre(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Mean meaning of the answers to each topic."""
@@ -120,37 +126,34 @@ class Trainer:
                 whole[topic == place].mean(axis=0)
                 if (topic == place).any()
                 else self.statements.whole[self.places == place].mean(axis=0)
-                for place in range(len(self.topics))
+                for place in range(self.topics)
             ]
         ).astype(np.float32)
 
-    def heads(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], Head, Head]:
+    def heads(self, rows: NDArray[np.intp]) -> tuple[NDArray[np.float32], TopicHead, TopicHead]:
         """The centre of each topic and both heads, from some of the answers."""
         data = self.answers
         centre = self.centre(rows)
-        spread = self._spread(data.seen.meanings(centre, data.topic), data.topic)
-        said = self._spread(self.statements.meanings(centre, self.places), self.places)
+        seen = columns(self.words, data.seen.meanings(centre, data.topic), data.topic, self.topics)
+        said = columns(
+            self.statement_words,
+            self.statements.meanings(centre, self.places),
+            self.places,
+            self.topics,
+        )
         outcome = data.outcome[rows]
         sided = rows[outcome != "both"]
-        lean = self._fit(
-            sparse.vstack(
-                [
-                    sparse.hstack([self.words[sided], spread[sided]]),
-                    sparse.hstack([self.statement_words, said]),
-                ],
-                format="csr",
-            ),
+        lean = fit_head(
+            sparse.vstack([seen[sided], said], format="csr"),
             np.concatenate([data.outcome[sided] == "pro", self.poles == "pro"]),
-            np.concatenate(
-                [np.ones(len(sided)), np.full(self.statement_words.shape[0], STATEMENT_WEIGHT)]
-            ),
+            np.concatenate([np.ones(len(sided)), np.full(len(self.poles), STATEMENT_WEIGHT)]),
+            self.topics,
         )
-        is_both = outcome == "both"
-        share = is_both.mean()
-        both = self._fit(
-            sparse.hstack([self.words[rows], spread[rows]], format="csr"),
-            is_both,
-            np.where(is_both, 0.5 / share, 0.5 / (1 - share)),
+        both = fit_head(
+            seen[rows],
+            outcome == "both",
+            halves(outcome == "both", np.ones(len(rows))),
+            self.topics,
         )
         return centre, lean, both
 
@@ -158,7 +161,7 @@ class Trainer:
         """``Heads.opening_names`` and ``Heads.openings``, from some of the answers."""
         asked = [self.answers.seen.asked[row] for row in rows]
         opened = np.array([bool(one.reading.opens) for one in asked])
-        names = np.array([opening_name(one) for one in asked])[opened]
+        names = np.array([one.opening for one in asked])[opened]
         outcome = self.answers.outcome[rows][opened]
         kinds = np.unique(names)
         counts = np.array(
@@ -168,82 +171,66 @@ class Trainer:
         hashed = np.concatenate([np.empty(0, np.uint64), *map(mark, kinds)])
         return hashed, np.log(share * len(STANCES))
 
-    def _spread(self, meanings: Array, topic: NDArray[np.intp]) -> sparse.csr_matrix:
-        own = meanings.reshape(len(topic), -1)
-        width = own.shape[1]
-        places = topic[:, None] * width + np.arange(width)
-        starts = np.arange(len(topic) + 1) * width
-        shape = (len(topic), width * len(self.topics))
-        return sparse.csr_matrix((own.ravel(), places.ravel(), starts), shape=shape)
-
-    def _fit(self, columns: sparse.csr_matrix, truth: NDArray[np.bool_], weight: Array) -> Head:
-        model = LogisticRegression(C=PENALTY, max_iter=150, tol=1e-3)
-        model.fit(columns, truth, sample_weight=weight)
-        found = model.coef_[0].astype(np.float32)
-        return Head(
-            words=found[: 1 << BITS],
-            meaning=found[1 << BITS :].reshape(len(self.topics), 3 * meaning.DIMENSIONS),
-            bias=float(model.intercept_[0]),
-        )
-
     def held_out(self) -> Array:
         """What the last regression for known topics sees, by heads without the answer's fold."""
         data, found = self.answers, None
         for fold in range(FOLDS):
-            rows, held = np.flatnonzero(data.fold != fold), np.flatnonzero(data.fold == fold)
+            rows, held = np.flatnonzero(data.fold != fold), data.fold == fold
             centre, lean, both = self.heads(rows)
-            nothing = Last(np.zeros((3, 1)), np.zeros(0), np.ones(0))
+            nothing = Regression(np.zeros((3, 1)), np.zeros(0), np.ones(0))
             fitted = Heads(
                 np.zeros(0, np.uint64), centre, *self.openings(rows), lean, both, nothing, nothing
             )
-            part = Seen([data.seen.asked[i] for i in held.tolist()]).numbers(
-                fitted, data.topic[held]
-            )
-            found = np.zeros((len(data.topic), part.shape[1])) if found is None else found
-            found[held] = part
+            part = data.part(held)
+            seen = numbers(fitted, part.seen, part.topic)
+            found = np.zeros((len(held), seen.shape[1])) if found is None else found
+            found[held] = seen
         return np.asarray(found)
 
-    def last(self, numbers: Array, rows: NDArray[np.intp]) -> Last:
-        """The last regression, from some of the answers."""
-        mean, spread = numbers[rows].mean(axis=0), numbers[rows].std(axis=0) + 1e-6
-        model = LogisticRegression(C=LAST_PENALTY, max_iter=500)
-        weight = np.where(self.answers.own[rows], OWN_WEIGHT, 1.0)
-        model.fit((numbers[rows] - mean) / spread, self.answers.outcome[rows], sample_weight=weight)
-        order = [list(model.classes_).index(name) for name in STANCES]
-        return Last(np.column_stack([model.intercept_, model.coef_])[order], mean, spread)
 
-    def held_out_probabilities(self, numbers: Array, fold: NDArray[np.intp]) -> Array:
-        """Of ``STANCES``, by last regressions without the answer's fold."""
-        result = np.zeros((len(fold), len(STANCES)))
-        for number in range(FOLDS):
-            rows, held = np.flatnonzero(fold != number), fold == number
-            result[held] = self.last(numbers, rows).probabilities(numbers[held])
-        return result
+def last(data: Answers, found: Array, rows: NDArray[np.bool_] | slice) -> Regression:
+    """A last regression over what is known of some of the answers."""
+    weight = np.where(data.own[rows], OWN_WEIGHT, 1.0)
+    return fit_regression(found[rows], data.outcome[rows], STANCES, weight, LAST_PENALTY)
+
+
+def held_out_probabilities(data: Answers, found: Array) -> Array:
+    """Of ``STANCES``, (n, 3), by last regressions without the answer's fold."""
+    result = np.zeros((len(found), len(STANCES)))
+    for number in range(FOLDS):
+        held = data.fold == number
+        result[held] = last(data, found, ~held).probabilities(found[held])
+    return result
 
 
 def fit(table: pd.DataFrame) -> tuple[Heads, str]:
-    """Fit all heads to a table from ``train.written``, and tell how they do on held-out answers."""
-    trainer = Trainer(table)
-    data = trainer.answers
-    every = np.arange(len(data.topic))
-    numbers = trainer.held_out()
+    """Fit all heads, and tell how they do on held-out answers.
+
+    Args:
+        table: see ``answers_of``.
+    """
+    topics = contested()
+    every = answers_of(table, topics)
+    data = every.part(every.topic >= 0)
+    trainer = Trainer(data, len(topics))
+    found, near = trainer.held_out(), every.seen.near_poles()
     lines = [
-        _line(
-            "stance, a topic of the battery",
-            data,
-            trainer.held_out_probabilities(numbers, data.fold),
-        ),
-        _line(
-            "stance, another topic",
-            data,
-            trainer.held_out_probabilities(trainer.general, data.general),
-        ),
+        _line("stance, a topic of the battery", data, held_out_probabilities(data, found)),
+        _line("stance, other poles", every, held_out_probabilities(every, near)),
     ]
-    centre, lean, both = trainer.heads(every)
-    names = np.concatenate([mark(name) for name in trainer.topics])
-    known, other = trainer.last(numbers, every), trainer.last(trainer.general, every)
-    openings = trainer.openings(every)
-    return Heads(names, centre, *openings, lean, both, known, other), "\n".join(lines)
+    rows = np.arange(len(data.outcome))
+    centre, lean, both = trainer.heads(rows)
+    names = np.concatenate([mark(name) for name in topics])
+    heads = Heads(
+        names,
+        centre,
+        *trainer.openings(rows),
+        lean,
+        both,
+        last(data, found, slice(None)),
+        last(every, near, slice(None)),
+    )
+    return heads, "\n".join(lines)
 
 
 def _line(name: str, data: Answers, probabilities: Array) -> str:
@@ -254,6 +241,7 @@ def _line(name: str, data: Answers, probabilities: Array) -> str:
             ("all", np.ones(len(right), bool)),
             ("written with the test halves", data.own),
             ("of these, pro or con", data.own & (data.outcome != "both")),
+            ("to questions with poles of their own", data.topic < 0),
         )
         if rows.any()
     ]

@@ -1,6 +1,7 @@
 """The table of meaning comes near to what it is fitted to, and encodes each text once."""
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def test_fit_comes_near_to_its_target() -> None:
     each = {word: rng.normal(size=384) for word in WORDS}
     texts = [*WORDS, *(" ".join(rng.choice(WORDS, 4)) for _ in range(200))]
     vectors = np.array([sum(each[word] for word in text.split()) for text in texts], np.float32)
-    table = distil.fit(texts, vectors)
+    table = distil.fit(texts, vectors, 64)
     found = meaning.bags([pieces(fold(text)) for text in texts]) @ table
     short = np.array([" " not in text for text in texts])
     centred = vectors - np.where(short[:, None], vectors[short].mean(0), vectors[~short].mean(0))
@@ -46,9 +47,10 @@ def test_what_is_known_is_not_encoded_again(
     assert second.tolist() == [[3, 1], [1, 1]]
 
 
-def test_nothing_is_taken_from_test_halves() -> None:
-    """No sentence that is only in a test half is among what the table is fitted to."""
-    units = set(distil.units())
+@pytest.mark.parametrize("kind", ["stance", "evasion"])
+def test_nothing_is_taken_from_test_halves(kind: Literal["stance", "evasion"]) -> None:
+    """No sentence that is only in a test half is among what a table is fitted to."""
+    units = set(distil.units(kind))
     test = [one.answer.response for one in distil.known_answers(distil.answer_files("fr"), "test")]
     assert units
     assert not units & {text for text in test if len(text) > 40}

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from analysis.classify import poles
 from analysis.classify.labels import STANCES
-from analysis.classify.poles import heads, question, stance_probabilities
+from analysis.classify.poles import heads, probabilities
+from analysis.classify.question import question
 from prompts.load import load_battery
 
 BATTERY = load_battery("core")
@@ -23,15 +24,13 @@ def test_poles_are_told_apart(language: str) -> None:
     for name in CONTESTED:
         texts = BATTERY.texts(name, language)
         said = {key: texts[key] for key in ("pro", "con")}
-        found = stance_probabilities(
-            list(said.values()),
-            [texts["question"]] * len(said),
-            [(texts["pro"], texts["con"])] * len(said),
-            [language] * len(said),
-        )
-        for key, one in zip(said, found, strict=True):
-            right += one["pro"] > one["con"] if key == "pro" else one["con"] > one["pro"]
-            total += 1
+        asked = [
+            question(text, texts["question"], texts["pro"], texts["con"], language)
+            for text in said.values()
+        ]
+        found = probabilities(heads(), asked)
+        right += int(found[0, 0] > found[0, 2]) + int(found[1, 2] > found[1, 0])
+        total += 2
     assert right > 0.7 * total
 
 
@@ -42,16 +41,14 @@ def test_poles_are_told_apart(language: str) -> None:
 def test_any_text_has_probabilities(response: str, prompt: str, pole: str, topic: str) -> None:
     """Of a known topic or of any two poles, probabilities of the three stances sum to one."""
     texts = BATTERY.texts(topic, "en")
-    found = stance_probabilities(
-        [response, response],
-        [prompt, prompt],
-        [(texts["pro"], texts["con"]), (pole or "yes", "no")],
-        ["en", None],
-    )
-    for one in found:
-        assert list(one) == list(STANCES)
-        assert sum(one.values()) == pytest.approx(1)
-        assert min(one.values()) >= 0
+    asked = [
+        question(response, prompt, texts["pro"], texts["con"], "en"),
+        question(response, prompt, pole or "yes", "no", None),
+    ]
+    found = probabilities(heads(), asked)
+    assert found.shape == (2, len(STANCES))
+    assert found.sum(axis=1) == pytest.approx(1)
+    assert found.min() >= 0
 
 
 def test_an_answer_does_not_depend_on_its_neighbours() -> None:
@@ -61,10 +58,10 @@ def test_an_answer_does_not_depend_on_its_neighbours() -> None:
     unknown = ("Cats are better than dogs.", "Dogs are better than cats.")
     said = ["Nobody should be executed, innocent people die.", "Cats, of course.", "", "Both."]
     pairs = [known, unknown, known, unknown]
-    together = stance_probabilities(said, [""] * 4, pairs, ["en"] * 4)
-    for one, text, pair in zip(together, said, pairs, strict=True):
-        (alone,) = stance_probabilities([text], [""], [pair], ["en"])
-        assert one == pytest.approx(alone, abs=1e-6)
+    asked = [question(text, "", *pair, "en") for text, pair in zip(said, pairs, strict=True)]
+    together = probabilities(heads(), asked)
+    for one, row in zip(asked, together, strict=True):
+        assert row == pytest.approx(probabilities(heads(), [one])[0], abs=1e-6)
 
 
 def test_poles_turned_round_are_no_topic_of_the_battery() -> None:
