@@ -76,6 +76,7 @@ class Model:
         parameters = native.llama_model_default_params()
         parameters.n_gpu_layers = -1 if native.llama_supports_gpu_offload() else 0
         parameters.vocab_only = vocabulary_only
+        parameters.use_extra_bufts = not has_amx()
         self.name = name
         del _log[:]
         self.handle = native.llama_model_load_from_file(str(path).encode(), parameters)
@@ -308,6 +309,15 @@ def system_information() -> str:
 def has_fast_bf16() -> bool:
     """Whether this processor multiplies BF16 numbers natively, as llama.cpp was built to see."""
     return "AVX512_BF16 = 1" in system_information()
+
+
+def has_amx() -> bool:
+    """Whether llama.cpp was built to use this processor's tile registers for quantised weights.
+
+    Where GCC drops the set-up of the tiles as unused, that ends the process with an illegal
+    instruction (ggml-org/llama.cpp#26954), and which compiler built it can't be asked.
+    """
+    return "AMX_INT8 = 1" in system_information()
 
 
 def has_gpu() -> bool:

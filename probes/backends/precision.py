@@ -37,10 +37,14 @@ WantedPrecision = Literal["auto", "native", "bf16", "f32"]
 
 GROWTH = {"bf16": 4.5, "f32": 9.0}  # at most, from 4 bits and a little a weight
 MEMORY_TO_SPARE = 2 * 2**30
+MUCH_FASTER = 2.0
+"""Times that the file as it is must be as fast as its wide copy to be preferred: the copy is nearer
+to the truth and its answers don't depend on what is asked beside them, so that a timing on a busy
+machine, off by half, must not decide."""
 
 
 def choose(path: Path, weights: str, wanted: WantedPrecision, threads: int) -> Precision:
-    """The precision to use for a file; ``auto`` widens where that pays and there is room.
+    """The precision to use for a file; ``auto`` widens unless that costs much or there is no room.
 
     What a short timing says is remembered beside the widened copies, by file and processor, so
     that a run that is continued does not change its mind.
@@ -71,7 +75,7 @@ def choose(path: Path, weights: str, wanted: WantedPrecision, threads: int) -> P
     if not note.is_file():
         return "native"
     speeds = json.loads(note.read_text("utf-8"))
-    return "bf16" if speeds["bf16"] >= speeds["native"] else "native"
+    return "native" if speeds["native"] > MUCH_FASTER * speeds["bf16"] else "bf16"
 
 
 def _processor(threads: int) -> str:
