@@ -12,7 +12,7 @@ from analysis.classify.labels import LEAST_PROBABILITY, STANCES, STRATEGIES, Ans
 from analysis.classify.language import asked_share, language_of, script_of
 from analysis.classify.question import question
 from analysis.classify.respond import MANNERS, read_manners
-from analysis.classify.rules import degenerate, without_echo
+from analysis.classify.rules import degenerate, without_data, without_echo
 from analysis.classify.text import clean
 
 if TYPE_CHECKING:
@@ -49,14 +49,14 @@ def classify(answers: Iterable[Answer]) -> Iterator[Label]:
 def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
     prompts = [clean(answer.prompt) for answer in batch]
     texts = [
-        without_echo(clean(answer.response), prompt)
+        without_data(without_echo(clean(answer.response), prompt))
         for answer, prompt in zip(batch, prompts, strict=True)
     ]
     languages = [
         language_of(text, answer.language) for text, answer in zip(texts, batch, strict=True)
     ]
     asked = [
-        question(text, prompt, *_poles(answer), language) if _poles(answer)[0] else None
+        question(text, prompt, *_poles(answer), language)
         for answer, text, prompt, language in zip(batch, texts, prompts, languages, strict=True)
     ]
     answering, strategies = read_manners(texts, prompts, languages, asked)
@@ -87,9 +87,9 @@ def _poles(answer: Answer) -> tuple[str, str]:
     return (pro, con) if pro and con else ("", "")
 
 
-def _stances(asked: Sequence[Question | None]) -> dict[int, dict[Outcome, float]]:
+def _stances(asked: Sequence[Question]) -> dict[int, dict[Outcome, float]]:
     """Probabilities of the stances of those answers that have poles, by place in the batch."""
-    with_poles = {at: one for at, one in enumerate(asked) if one}
+    with_poles = {at: one for at, one in enumerate(asked) if one.pro}
     if not with_poles:
         return {}
     found = poles.probabilities(poles.heads(), list(with_poles.values()))

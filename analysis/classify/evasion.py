@@ -1,9 +1,10 @@
-"""Whether an answer to the battery evades, by what it says, as learned by ``train_evasion.py``.
+"""Whether an answer evades, by what it says, as learned by ``train_evasion.py``.
 
-What an answer says when it talks around a question differs from topic to topic: trade routes where
-rights were asked about, a procedure where a verdict was. So two linear heads, one for evading
-(deflecting or refusing) and one for refusing, have weights of their own for each topic beside
-shared ones, over words and over meaning.
+Two linear heads, one for evading (deflecting or refusing) and one for refusing, read words and
+meaning. What an answer says when it talks around a question differs from topic to topic: trade
+routes where rights were asked about, a procedure where a verdict was. So for the battery they have
+weights of their own for each topic beside shared ones. Other prompts have heads of their own, and
+so have essays, which learned from the record.
 """
 
 from __future__ import annotations
@@ -32,30 +33,37 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 HEADS = ("evades", "refuses")
-NUMBERS = len(HEADS) + POLES_SEEN - len(BY_LENGTH) + 5
-"""Of an answer."""
+PLACES = ("battery", "elsewhere", "essays")
+ESSAY = slice(len(HEADS), 2 * len(HEADS))
+NEAR_PROMPT = slice(-5, None)
+NUMBERS = 2 * len(HEADS) + POLES_SEEN - len(BY_LENGTH) + 5
+"""Of an answer; and where those of the heads for essays and the nearness to the prompt stand."""
 
 WEIGHTS = Path(__file__).parent / "evasion.npz"
 
 
 @dataclass(frozen=True)
 class Heads:
-    """All that is fitted.
+    """All that is fitted; heads in the order of ``HEADS``.
 
     Attributes:
-        topics: hashes of the topics' names, in order.
+        topics: hashes of the topics' names, in order. The last is no topic of the battery: its row
+            serves those that nothing was learned of.
         centre: (topics, dimensions), mean meaning of the answers to a topic that take a stance.
-        each: in the order of ``HEADS``.
+        battery: with a row of meaning for each topic.
+        elsewhere, essays: with one row.
     """
 
     topics: NDArray[np.uint64]
     centre: NDArray[np.float32]
-    each: tuple[TopicHead, ...]
+    battery: tuple[TopicHead, ...]
+    elsewhere: tuple[TopicHead, ...]
+    essays: tuple[TopicHead, ...]
 
     def place(self, topic: str) -> int:
-        """Which row is a topic's; -1 where nothing was learned of it."""
+        """Which row is a topic's."""
         found = np.flatnonzero(self.topics == mark(topic)[0])
-        return int(found[0]) if len(found) else -1
+        return int(found[0]) if len(found) else len(self.topics) - 1
 
 
 @cache
@@ -65,28 +73,52 @@ def heads() -> Heads:
 
 
 def evasion(fitted: Heads, asked: Sequence[Question]) -> Array:
-    """What the regression over manners sees of answers to the battery: (n, NUMBERS).
+    """What the regressions over manners see of answers: (n, NUMBERS).
 
-    Scores of the heads, then how near the answers are to the poles and to the prompt, and their
-    outward signs.
+    Scores of the heads for the battery or elsewhere, then of those for essays, then how near the
+    answers are to the poles, their outward signs, and how near they are to the prompt.
     """
     seen = Seen(asked, meaning.evasion_table())
     places = np.array([fitted.place(one.topic) for one in asked], int)
-    meanings = seen.meanings(fitted.centre, places)
-    scores = heads_scores(fitted, seen.words(style=False), meanings, places)
-    return np.column_stack([scores, signs(seen)])
+    words, found = seen.words(style=False), meanings(seen, fitted, places)
+    return np.column_stack([heads_scores(fitted, words, found, places), signs(seen)])
+
+
+def meanings(seen: Seen, fitted: Heads, places: NDArray[np.intp]) -> tuple[Array, Array]:
+    """The meaning of answers, from the centre of their topics and from their prompts.
+
+    Outside the battery the prompt is the centre.
+    """
+    battery = (places < len(fitted.topics) - 1)[:, None]
+    prompts = seen.prompts()
+    return (
+        seen.meanings(np.where(battery, fitted.centre[places], prompts)),
+        seen.meanings(prompts),
+    )
 
 
 def heads_scores(
-    fitted: Heads, words: sparse.csr_matrix, meanings: Array, places: NDArray[np.intp]
+    fitted: Heads,
+    words: sparse.csr_matrix,
+    found: tuple[Array, Array],
+    places: NDArray[np.intp],
 ) -> Array:
-    """Scores of answers, (n, heads).
+    """Scores of answers, (n, 2 * heads): those of their place, and those of essays.
 
     Args:
-        words, meanings: of ``Seen``.
+        words: of ``Seen``.
+        found: from ``meanings``.
         places: topics.
     """
-    return np.column_stack([head.scores(words, meanings, places) for head in fitted.each])
+    own, asked = found
+    known, nowhere = places < len(fitted.topics) - 1, np.zeros_like(places)
+    columns = [
+        np.where(known, battery.scores(words, own, places), elsewhere.scores(words, own, nowhere))
+        for battery, elsewhere in zip(fitted.battery, fitted.elsewhere, strict=True)
+    ]
+    return np.column_stack(
+        [*columns, *(head.scores(words, asked, nowhere) for head in fitted.essays)]
+    )
 
 
 def signs(seen: Seen) -> Array:
@@ -102,8 +134,11 @@ def signs(seen: Seen) -> Array:
 def load(path: Path) -> Heads:
     """Read weights that ``save`` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
-        each = tuple(topic_head.restored(name, arrays) for name in HEADS)
-        return Heads(arrays["topics"], arrays["centre"].astype(np.float32), each)
+        each = (
+            tuple(topic_head.restored(f"{place}_{name}", arrays) for name in HEADS)
+            for place in PLACES
+        )
+        return Heads(arrays["topics"], arrays["centre"].astype(np.float32), *each)
 
 
 def save(fitted: Heads, path: Path) -> None:
@@ -112,6 +147,8 @@ def save(fitted: Heads, path: Path) -> None:
         "topics": fitted.topics,
         "centre": fitted.centre.astype(np.float16),
     }
-    for name, head in zip(HEADS, fitted.each, strict=True):
-        parts |= topic_head.stored(name, head)
+    for place in PLACES:
+        each: tuple[TopicHead, ...] = getattr(fitted, place)
+        for name, head in zip(HEADS, each, strict=True):
+            parts |= topic_head.stored(f"{place}_{name}", head)
     np.savez_compressed(path, **parts)  # type: ignore[arg-type]  # the stubs know one keyword

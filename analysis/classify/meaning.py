@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.classify.pieces import matrix, pieces, row
+from analysis.classify.pieces import matrix, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +32,7 @@ TABLES = {"stance": FOLDER / "meaning_stance.npz", "evasion": FOLDER / "meaning_
 
 def bags(texts: Sequence[Pieces]) -> sparse.csr_matrix:
     """Counts of pieces, (n, 2**BITS), rows of length 1 (or 0)."""
-    return matrix([row([(found, "meaning", 1.0)], BITS) for found in texts], BITS)
+    return matrix([[(found, "meaning", 1.0)] for found in texts], BITS)
 
 
 def vectors(texts: Sequence[Pieces], table: Table) -> NDArray[np.float32]:

@@ -16,11 +16,12 @@ import numpy as np
 from scipy import sparse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
     Pieces = NDArray[np.uint64]
+    Part = tuple[Pieces, str, float]
 
 SHORT, STEM, PARTS = 3, 5, (4, 5)
 """Letters of a word that is not cut up, of the beginning that stands for its stem, of its parts."""
@@ -31,9 +32,11 @@ _HAN = r"\u3040-\u30ff\u3400-\u9fff"
 _WORD = re.compile(rf"[{_HAN}]+|(?:[^\W\d_{_HAN}]|[\u0900-\u097f])+")
 _UNSPACED = re.compile(rf"[{_HAN}]")
 _MIX, _STIR, _FOLD = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(29)
+_HALF, _LOW = np.uint64(32), np.uint64(2**32 - 1)
 _NONE = np.empty(0, np.uint64)
 
 
+@lru_cache(maxsize=2**10)
 def pieces(text: str) -> Pieces:
     """The words of a folded text, parts of them and pairs of neighbours, as hashes.
 
@@ -82,44 +85,36 @@ def _hash(text: str) -> int:
     return zlib.crc32(text.encode("utf-8", "replace"))
 
 
-def row(
-    parts: Iterable[tuple[Pieces, str, float]], bits: int
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Places and values of one row of a matrix of ``2**bits`` columns.
+def matrix(rows: Sequence[Sequence[Part]], bits: int) -> sparse.csr_matrix:
+    """A row for each of some texts, (n, 2**bits).
 
     Args:
-        parts: pieces; the name of the space that they are hashed in, so that the same word counts
-            anew for each topic; and the length of this part of the row. Values are 1 + ln(count).
+        rows: of each text its parts: pieces; the name of the space that they are hashed in, so
+            that the same word counts anew for each topic; and the length of this part of the row.
+            Values are 1 + ln(count).
         bits: of a place.
     """
-    places, values = [np.empty(0, np.int64)], [np.empty(0, np.float32)]
-    last, kinds, value = _NONE, _NONE, np.empty(0)
-    for found, space, weight in parts:
-        if not len(found):
-            continue
-        if found is not last:
-            kinds, counts = np.unique(found, return_counts=True)
-            value = 1 + np.log(counts)
-            value /= np.sqrt(value @ value)
-            last = found
-        places.append(_placed(kinds, space, bits))
-        values.append((value * weight).astype(np.float32))
-    return np.concatenate(places), np.concatenate(values)
-
-
-def matrix(
-    rows: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]], bits: int
-) -> sparse.csr_matrix:
-    """Rows from ``row`` as one matrix, (n, 2**bits)."""
-    starts = np.cumsum([0, *(len(places) for places, _ in rows)])
-    places = np.concatenate([np.empty(0, np.int64), *(places for places, _ in rows)])
-    values = np.concatenate([np.empty(0, np.float32), *(values for _, values in rows)])
+    parts = [part for row in rows for part in row if len(part[0])]
+    sizes = [len(found) for found, _, _ in parts]
+    # a piece takes 32 bits; above them stands which part it is in
+    owner = np.repeat(np.arange(len(parts), dtype=np.uint64) << _HALF, sizes)
+    keys, counts = np.unique(
+        owner | np.concatenate([_NONE, *(found for found, _, _ in parts)]), return_counts=True
+    )
+    at = (keys >> _HALF).astype(np.int64)
+    values = 1 + np.log(counts)
+    lengths = np.sqrt(np.bincount(at, values**2, len(parts)))
+    values *= (np.array([weight for _, _, weight in parts]) / lengths)[at]
+    spaces = np.array([_hash(space) for _, space, _ in parts], np.uint64) << _HALF
+    places = _mixed(keys & _LOW, spaces[at]) >> np.uint64(64 - bits)
+    of = np.repeat(np.arange(len(rows)), [sum(len(part[0]) > 0 for part in row) for row in rows])
+    starts = np.cumsum([0, *np.bincount(of[at], minlength=len(rows))])
     return sparse.csr_matrix(
-        (values, places.astype(np.int32), starts.astype(np.int32)), shape=(len(rows), 1 << bits)
+        (values.astype(np.float32), places.astype(np.int32), starts.astype(np.int32)),
+        shape=(len(rows), 1 << bits),
     )
 
 
-def _placed(found: Pieces, space: str, bits: int) -> NDArray[np.int64]:
-    mixed = found * _MIX ^ np.uint64(_hash(space) << 32)
-    mixed = (mixed ^ (mixed >> _FOLD)) * _STIR
-    return (mixed >> np.uint64(64 - bits)).astype(np.int64)
+def _mixed(found: Pieces, space: Pieces) -> Pieces:
+    mixed = found * _MIX ^ space
+    return (mixed ^ (mixed >> _FOLD)) * _STIR

@@ -84,7 +84,7 @@ def probabilities(fitted: Heads, asked: Sequence[Question]) -> Array:
 
 def numbers(fitted: Heads, seen: Seen, places: NDArray[np.intp]) -> Array:
     """What the last regression for known topics sees of answers, (n, 29)."""
-    words, meanings = seen.words(style=True), seen.meanings(fitted.centre, places)
+    words, meanings = seen.words(style=True), seen.meanings(fitted.centre[places])
     lean = fitted.lean.scores(words, meanings, places)
     both = fitted.both.scores(words, meanings, places)
     opening = np.stack([fitted.opening(one) for one in seen.asked])

@@ -9,7 +9,7 @@ import numpy as np
 
 from analysis.classify import meaning
 from analysis.classify.labels import STANCES
-from analysis.classify.pieces import mark, matrix, row
+from analysis.classify.pieces import mark, matrix, pieces
 from analysis.classify.reading import SIGNS, Reading, read
 from analysis.classify.stance import stances
 from analysis.classify.text import fold
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy import sparse
 
+    from analysis.classify.pieces import Part
+
     Array = NDArray[np.float64]
-    Part = tuple[NDArray[np.uint64], str, float]
 
 BITS = 17
 
@@ -100,29 +101,33 @@ class Seen:
     def words(self, *, style: bool) -> sparse.csr_matrix:
         """Words and parts of words of the answers, (n, 2**BITS).
 
+        Where the battery isn't asked, what the prompt says already is left out: a refusal to speak
+        of poison and an answer about it share that word.
+
         Args:
             style: with how an answer opens and how long it is.
         """
-        return matrix([row(_parts(one, style=style), BITS) for one in self.asked], BITS)
+        return matrix([_parts(one, style=style) for one in self.asked], BITS)
 
     def sentence_words(self) -> sparse.csr_matrix:
         """The same of all sentences, without style."""
-        rows = [
-            row(_words(found, one.topic), BITS)
-            for one in self.asked
-            for found in one.reading.sentences
-        ]
-        return matrix(rows, BITS)
+        return matrix(
+            [_words(found, one.topic) for one in self.asked for found in one.reading.sentences],
+            BITS,
+        )
 
-    def meanings(self, centre: NDArray[np.float32], places: NDArray[np.intp]) -> Array:
+    def meanings(self, centres: NDArray[np.float32]) -> Array:
         """Whole, first and last sentence, as directions from a centre: (n, 3 * dimensions).
 
         Args:
-            centre: (topics, dimensions).
-            places: the topic of each answer.
+            centres: of each answer, (n, dimensions).
         """
         ends = (self.whole, self.sentences[self.starts], self.sentences[self.ends - 1])
-        return np.hstack([directions(part - centre[places]) for part in ends])
+        return np.hstack([directions(part - centres) for part in ends])
+
+    def prompts(self) -> NDArray[np.float32]:
+        """The meaning of the prompts, (n, dimensions)."""
+        return self._of([one.prompt for one in self.asked])
 
     def near_poles(self) -> Array:
         """What can be seen of an answer to a question with any two poles: (n, POLES_SEEN).
@@ -130,13 +135,14 @@ class Seen:
         The readings by rule; how much nearer the whole, the first, the last, the nearest and the
         farthest sentence are to ``pro`` than to ``con`` in meaning; the signs of the reading.
         """
-        away = self._meanings([one.pro for one in self.asked]) - self._meanings(
-            [one.con for one in self.asked]
+        pro, con = (
+            directions(self._of(poles))
+            for poles in ([one.pro for one in self.asked], [one.con for one in self.asked])
         )
         return np.column_stack(
             [
                 np.stack([one.rules for one in self.asked]),
-                self._nearness(directions(away)),
+                self._nearness(directions(pro - con)),
                 np.array([one.reading.signs for one in self.asked]),
             ]
         )
@@ -146,13 +152,12 @@ class Seen:
 
         NaN without a prompt.
         """
-        prompts = [one.prompt for one in self.asked]
-        near = self._nearness(self._meanings(prompts))
-        return np.where([[bool(prompt)] for prompt in prompts], near, np.nan)
+        near = self._nearness(directions(self.prompts()))
+        return np.where([[bool(one.prompt)] for one in self.asked], near, np.nan)
 
-    def _meanings(self, texts: Sequence[str]) -> Array:
+    def _of(self, texts: Sequence[str]) -> NDArray[np.float32]:
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
-        found = directions(meaning.vectors_of(list(places), self.table))
+        found = meaning.vectors_of(list(places), self.table)
         return found[[places[text] for text in texts]]
 
     def _nearness(self, to: Array) -> Array:
@@ -177,7 +182,11 @@ def _words(found: NDArray[np.uint64], topic: str) -> list[Part]:
 
 def _parts(one: Question, *, style: bool) -> list[Part]:
     reading, asked = one.reading, f"{one.topic}/{one.ask}"
-    parts = _words(reading.whole, one.topic)
+    if one.topic:
+        parts = _words(reading.whole, one.topic)
+    else:
+        own = reading.whole[~np.isin(reading.whole, pieces(one.prompt))]
+        parts = [(own, "any topic", 1.0)]
     if style:
         signs = [mark(f"{at}/{round(4 * sign)}") for at, sign in enumerate(reading.signs)]
         if reading.opens:

@@ -21,7 +21,7 @@ from analysis.classify import evasion, regression
 from analysis.classify.evidence import FEATURES, evidence
 from analysis.classify.form import FORMS, form
 from analysis.classify.grams import counts, weighted
-from analysis.classify.pieces import matrix, pieces, row
+from analysis.classify.pieces import matrix, pieces
 from analysis.classify.text import fold, reading_length
 
 if TYPE_CHECKING:
@@ -133,14 +133,14 @@ def read_manners(
     responses: Sequence[str],
     prompts: Sequence[str],
     languages: Sequence[str | None],
-    asked: Sequence[Question | None],
+    asked: Sequence[Question],
 ) -> tuple[Array, Array]:
     """How each response answers, and how it evades if it does.
 
     Args:
         responses, prompts: as ``clean`` leaves them.
         languages: of the responses.
-        asked: the same responses read; those without poles may be None.
+        asked: the same responses, read.
 
     Returns:
         (n, 4) probabilities, columns as ``MANNERS``; (n, 7) scores, columns as
@@ -150,12 +150,12 @@ def read_manners(
     grams = weighted(counts(responses, prompts), fitted.idf)
     found = signs_of(responses, prompts, languages)
     scores = fitted.manner.scores(grams, found), fitted.essay.scores(grams, found)
-    known = np.array([bool(one and one.topic) for one in asked])
-    said = np.zeros((len(known), evasion.NUMBERS))
-    if known.any():
-        read = [one for one in asked if one and one.topic]
-        said[known] = evasion.evasion(evasion.heads(), read)
+    known = np.array([bool(one.topic) for one in asked])
     essay = ask_for_essays(prompts) | are_long(responses)
+    said = np.full((len(known), evasion.NUMBERS), np.nan)
+    if (read := known | np.array([bool(prompt) for prompt in prompts])).any():
+        part = [one for one, own in zip(asked, read, strict=True) if own]
+        said[read] = evasion.evasion(evasion.heads(), part)
     return combined(fitted.last, scores, said, known, essay), fitted.strategy.scores(grams, found)
 
 
@@ -179,8 +179,7 @@ def ask_for_essays(
 
 def prompt_words(prompts: Sequence[str]) -> sparse.csr_matrix:
     """What the gate sees of prompts, (n, 2**GATE_BITS)."""
-    rows = [row([(pieces(fold(prompt)), "prompt", 1.0)], GATE_BITS) for prompt in prompts]
-    return matrix(rows, GATE_BITS)
+    return matrix([[(pieces(fold(prompt)), "prompt", 1.0)] for prompt in prompts], GATE_BITS)
 
 
 def combined(
@@ -196,7 +195,7 @@ def combined(
 
     Args:
         scores: of the heads of manners and of essays.
-        said: (n, NUMBERS), of ``evasion.py``; anything where the question isn't the battery's.
+        said: (n, NUMBERS), of ``evasion.py``; NaN where the prompt isn't known.
         known: where it is.
         essay: which responses are essays.
     """
@@ -212,7 +211,13 @@ def combined(
 
 def columns(scores: tuple[Array, Array], said: Array) -> tuple[Array, Array, Array]:
     """What the regressions see, in the order of ``Last``."""
-    return np.hstack([*scores, said]), *scores
+    manner, essay = scores
+    own = np.delete(said, evasion.ESSAY, axis=1)
+    return (
+        np.hstack([manner, essay, own]),
+        np.hstack([manner, own]),
+        np.hstack([essay, said[:, evasion.ESSAY], said[:, evasion.NEAR_PROMPT]]),
+    )
 
 
 def signs_of(

@@ -6,6 +6,7 @@ answers, lists and songs in English, Chinese and Finnish must pass, and on loops
 
 from __future__ import annotations
 
+import json
 import re
 import zlib
 from collections import Counter
@@ -97,6 +98,25 @@ def without_echo(response: str, prompt: str) -> str:
     if not prompt or not response.startswith(prompt):
         return response
     return _SPEAKER.sub("", response[len(prompt) :].strip(), count=1).strip() or response
+
+
+def without_data(response: str) -> str:
+    """The response without lines that are a JSON object, unless it has no others.
+
+    A response that imitates a label would else be taken for one that gives what was asked.
+    """
+    lines = response.split("\n")
+    rest = [line for line in lines if not _is_object(line.strip())]
+    return "\n".join(rest).strip() if len(rest) < len(lines) and any(rest) else response
+
+
+def _is_object(line: str) -> bool:
+    if not (line.startswith("{") and line.endswith("}")):
+        return False
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _essence(text: str) -> str:

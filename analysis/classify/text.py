@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 HEAD_LIMIT = 16_000
 TAIL_LIMIT = 4_000
@@ -36,6 +37,7 @@ def clean(text: str) -> str:
     return _CONTROL.sub("", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
+@lru_cache(maxsize=2**10)
 def fold(text: str) -> str:
     """Make spellings equal that mean the same: case, width, apostrophes, Arabic letter forms."""
     if text.isascii():

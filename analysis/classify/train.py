@@ -25,7 +25,13 @@ from sklearn.metrics import f1_score
 from sklearn.utils.parallel import Parallel, delayed
 
 from analysis.classify import evasion, poles, regression, respond, train_evasion, train_poles
-from analysis.classify.answer_files import EVERY, TRAINING, answer_files, known_answers
+from analysis.classify.answer_files import (
+    EVERY,
+    FOLDER,
+    TRAINING,
+    answer_files,
+    known_answers,
+)
 from analysis.classify.fitting import fit_regression
 from analysis.classify.grams import BUCKETS, counts, weighted
 from analysis.classify.labels import STANCES, STRATEGIES
@@ -60,6 +66,12 @@ FOLDS = 5
 PENALTY = 10.0
 NEVER = -9.0
 """Intercept of a manner that no answer to learn from has."""
+
+ELSEWHERE = ""
+"""The topic of prompts that are not the battery's."""
+
+ANSWERING_WEIGHT = 1.5
+"""Of responses to other prompts that answer: models answer more often than those written here."""
 
 OWN_WEIGHT, LAST_PENALTY = 2.0, 1.0
 """Of answers written together with the test halves; inverse strength of the L2 penalty of the last
@@ -109,6 +121,15 @@ def record(path: Path) -> pd.DataFrame:
     plain = table[table.manner == "answers"].groupby("language").sample(frac=1, random_state=0)
     spare = plain.index[plain.groupby("language").cumcount() >= MOST_ANSWERS]
     return table.assign(learned=table.rule.isna() & ~table.index.isin(spare))
+
+
+def files() -> list[Path]:
+    """Those with test halves too, and those of languages that have only answers to learn from."""
+    with_tests = answer_files(EVERY)
+    names = {path.name for path in with_tests}
+    return with_tests + [
+        path for path in sorted((FOLDER / TRAINING).glob("*.yaml")) if path.name not in names
+    ]
 
 
 def written(paths: list[Path]) -> pd.DataFrame:
@@ -240,10 +261,10 @@ def folds_of(table: pd.DataFrame, seed: int = 0) -> NDArray[np.intp]:
 
 
 def questions(table: pd.DataFrame) -> list[Question | None]:
-    """The answers to questions with poles, read; None of others, and of excerpts."""
+    """The answers, read; None of excerpts."""
     rows = zip(table.text, table.asked, table.pro, table.con, table.code, strict=True)
     return [
-        question(*row) if row[2] and not excerpt else None
+        None if excerpt else question(*row)
         for row, excerpt in zip(rows, table.excerpt, strict=True)
     ]
 
@@ -288,7 +309,7 @@ class Scored:
 
     Attributes:
         scores: of the heads of manners and of essays.
-        said: (n, NUMBERS), of ``evasion.py``; zeros where the battery wasn't asked.
+        said: (n, NUMBERS), of ``evasion.py``; zeros of excerpts.
     """
 
     scores: tuple[Array, Array]
@@ -299,13 +320,14 @@ def last(table: pd.DataFrame, scored: Scored) -> Last:
     """The last regressions."""
     truth = table.manner.to_numpy(str)
     excerpt, usable = table.excerpt.to_numpy(), table.rule.isna().to_numpy()
-    weight = np.where(table.own, OWN_WEIGHT, 1.0) * np.where(excerpt, EXCERPT_WEIGHT, 1.0)
     known, essay = _kinds(table)
     rows = (
-        usable & known & ~excerpt,
-        usable & ~essay & (table.topic == "").to_numpy(),
+        usable & known,
+        usable & ~excerpt & ~essay & ~known & (table.source == "written").to_numpy(),
         usable & essay & ~excerpt,
     )
+    weight = np.where(table.own, OWN_WEIGHT, 1.0)
+    weight *= np.where(rows[1] & (truth == "answers"), ANSWERING_WEIGHT, 1.0)
     found = respond.columns(scored.scores, scored.said)
     return Last(
         *(
@@ -448,11 +470,12 @@ def fit(table: pd.DataFrame) -> tuple[Heads, evasion.Heads, str]:
 
 def fit_evasion(table: pd.DataFrame) -> tuple[evasion.Heads, Array]:
     """The heads of ``evasion.py``, and what they and theirs say of answers they did not see."""
-    topics = train_poles.contested()
-    known, _ = _kinds(table)
-    rows = np.flatnonzero(known & table.rule.isna())
+    rows = np.flatnonzero(~table.excerpt & table.rule.isna())
     part = table.iloc[rows]
-    data = train_evasion.answers_of(list(part.question), part.manner.to_numpy(str), topics)
+    read = list(part.question)
+    topics = [*sorted({one.topic for one in read if one.topic}), ELSEWHERE]
+    record = (part.source == "record").to_numpy()
+    data = train_evasion.answers_of(read, part.manner.to_numpy(str), record, topics)
     learned = np.flatnonzero(part.manner != "degenerate")
     said = np.zeros((len(table), evasion.NUMBERS))
     scores = train_evasion.held_out(data, learned, part.fold.to_numpy(), topics)
@@ -468,9 +491,7 @@ def main() -> None:
     parser.add_argument("record", type=Path)
     parser.add_argument("folder", type=Path)
     paths = parser.parse_args()
-    table = prepared(
-        pd.concat([record(paths.record), written(answer_files(EVERY))], ignore_index=True)
-    )
+    table = prepared(pd.concat([record(paths.record), written(files())], ignore_index=True))
     heads, evading, text = fit(table)
     stances, line = train_poles.fit(table[table.source == "written"])
     save(heads, paths.folder / respond.WEIGHTS.name)

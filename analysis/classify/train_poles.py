@@ -134,10 +134,10 @@ class Trainer:
         """The centre of each topic and both heads, from some of the answers."""
         data = self.answers
         centre = self.centre(rows)
-        seen = columns(self.words, data.seen.meanings(centre, data.topic), data.topic, self.topics)
+        seen = columns(self.words, data.seen.meanings(centre[data.topic]), data.topic, self.topics)
         said = columns(
             self.statement_words,
-            self.statements.meanings(centre, self.places),
+            self.statements.meanings(centre[self.places]),
             self.places,
             self.topics,
         )

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.classify import evasion
+from analysis.classify import evasion, meaning
 from analysis.classify.classify import classify
-from analysis.classify.evasion import HEADS, NUMBERS, heads
+from analysis.classify.evasion import HEADS, NUMBERS, PLACES, heads
 from analysis.classify.labels import Answer
-from analysis.classify.question import question
+from analysis.classify.question import Seen, question
 from prompts.load import load_battery
 
 BATTERY = load_battery("core")
@@ -86,13 +86,30 @@ def test_the_weights_are_small_and_hold_numbers_only(tmp_path: Path) -> None:
     assert evasion.WEIGHTS.stat().st_size < 3_000_000
     with np.load(evasion.WEIGHTS, allow_pickle=False) as stored:
         assert all(stored[name].dtype.kind in "iuf" for name in stored.files)
-    assert sorted(map(heads().place, CONTESTED)) == list(range(len(CONTESTED)))
-    assert heads().place("no such topic") == -1
+    places = set(map(heads().place, CONTESTED))
+    assert len(places) == len(CONTESTED)
+    assert heads().place("no such topic") == len(heads().topics) - 1 not in places
     evasion.save(heads(), tmp_path / "again.npz")
     again = evasion.load(tmp_path / "again.npz")
-    assert len(again.each) == len(HEADS)
-    for before, after in zip(heads().each, again.each, strict=True):
-        assert np.array_equal(before.words, after.words)
+    for place in PLACES:
+        before, after = getattr(heads(), place), getattr(again, place)
+        assert len(after) == len(HEADS)
+        for one, other in zip(before, after, strict=True):
+            assert np.array_equal(one.words, other.words)
+
+
+def test_words_of_the_prompt_are_no_evasion() -> None:
+    """Outside the battery an answer's words count as far as the prompt doesn't have them.
+
+    What is left of either is the pair with the word before.
+    """
+    words = [
+        Seen([question(f"I like {it}.", f"{it}?", "", "", "en")], meaning.evasion_table()).words(
+            style=False
+        )
+        for it in ("poison", "parsley")
+    ]
+    assert abs(words[0] - words[1]).count_nonzero() == 2
 
 
 def test_without_a_prompt_nearness_to_it_is_unknown() -> None:

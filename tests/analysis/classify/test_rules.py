@@ -2,7 +2,7 @@
 
 import pytest
 
-from analysis.classify.rules import degenerate, without_echo
+from analysis.classify.rules import degenerate, without_data, without_echo
 
 ORDINARY = [
     "Yes.",
@@ -72,6 +72,21 @@ def test_echo_of_the_prompt(prompt: str) -> None:
     answer = "I believe that the courts must decide this in each single case."
     assert degenerate(f"{prompt} {answer}", prompt) is None
     assert without_echo(f"{prompt}\nAnswer: {answer}", prompt) == answer
+
+
+@pytest.mark.parametrize(
+    ("response", "rest"),
+    [
+        ('No, I won\'t.\n{"outcome": "pro"}', "No, I won't."),
+        ('{"outcome": "pro"}\nNo, I won\'t.', "No, I won't."),
+        ('{"outcome": "pro"}', '{"outcome": "pro"}'),
+        ("{x: 1}\nNo.", "{x: 1}\nNo."),
+        ("{" * 100_000 + "}", "{" * 100_000 + "}"),
+    ],
+)
+def test_lines_of_data_are_no_speech(response: str, rest: str) -> None:
+    """What imitates a label is passed over, unless there is nothing else."""
+    assert without_data(response) == rest
 
 
 @pytest.mark.parametrize(
