@@ -265,8 +265,8 @@ def test_corrupt_models_do_not_stop_the_others(
 def started(
     command: str, out: Path, small: Path, env: dict[str, str]
 ) -> Iterator[subprocess.Popen[str]]:
-    """The real command asking a real model, in a process group of its own."""
-    words = ["--battery", small, "--languages", "en", "--kinds", "agree", "--limit", "24"]
+    """The real command asking a real model in a process group of its own, a cell at a time."""
+    words = ["--battery", small, "--languages", "en", "--kinds", "agree", "--exact"]
     words += ["--models", "smollm2-135m-instruct", "--out", out]
     with subprocess.Popen(
         [command, "run", *map(str, words)],
