@@ -196,7 +196,7 @@ def combined(
     Args:
         scores: of the heads of manners and of essays.
         said: (n, NUMBERS), of ``evasion.py``; NaN where the prompt isn't known.
-        known: where it is.
+        known: where the question is the battery's.
         essay: which responses are essays.
     """
     total = np.zeros((len(essay), len(MANNERS)))
