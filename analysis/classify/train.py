@@ -25,17 +25,9 @@ from sklearn.metrics import f1_score
 from sklearn.utils.parallel import Parallel, delayed
 
 from analysis.classify import evasion, poles, regression, respond, train_evasion, train_poles
-from analysis.classify.answer_files import (
-    EVERY,
-    FOLDER,
-    TRAINING,
-    answer_files,
-    known_answers,
-)
 from analysis.classify.fitting import fit_regression
 from analysis.classify.grams import BUCKETS, counts, weighted
-from analysis.classify.labels import STANCES, STRATEGIES
-from analysis.classify.language import language_of
+from analysis.classify.labels import STRATEGIES
 from analysis.classify.question import Question, question
 from analysis.classify.respond import (
     ESSAY_MANNERS,
@@ -48,11 +40,8 @@ from analysis.classify.respond import (
     prompt_words,
     signs_of,
 )
-from analysis.classify.rules import degenerate, without_echo
 from analysis.classify.scores import calibration_error
-from analysis.classify.sentences import SENTENCE
-from analysis.classify.text import clean, letters
-from probes.reasoning import split_reasoning
+from analysis.classify.training_rows import excerpts, files, record, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +50,6 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-JUDGED = {"COMPLETE": "answers", "EVASIVE": "deflects", "DENIAL": "refuses"}
 FOLDS = 5
 PENALTY = 10.0
 NEVER = -9.0
@@ -77,124 +65,11 @@ OWN_WEIGHT, LAST_PENALTY = 2.0, 1.0
 """Of answers written together with the test halves; inverse strength of the L2 penalty of the last
 regressions."""
 
-MOST_ANSWERS = 800
-"""Answering rows of the record that are learned from, a language; the rest says the same."""
-
 RARE_IN = 3
 """N-grams in fewer answers than this are left out: they are somebody's words, not a manner."""
 
 EXCERPT_WEIGHT = 0.3
 """Of all excerpts of a manner, in weights of its whole answers."""
-
-LEAST_LETTERS, MOST_SENTENCES = 12, 4
-"""Of an excerpt."""
-
-
-def record(path: Path) -> pd.DataFrame:
-    """The judged rows of the record.
-
-    Returns:
-        ``source, language, group`` (the model), ``manner``, ``asked, text`` (clean), ``id``,
-        ``own, strategy, topic, pro, con`` (see ``written``), ``code`` (the language it is in),
-        ``rule`` (that it met), ``learned``, ``excerpt``.
-    """
-    table = pd.read_parquet(path)
-    table = table[(table.judge_a == table.judge_b) & table.judge_a.isin(list(JUDGED))]
-    table = table.reset_index(drop=True)
-    table = pd.DataFrame(
-        {
-            "source": "record",
-            "language": table.language,
-            "group": table.model,
-            "manner": table.judge_a.map(JUDGED),
-            "asked": [clean(prompt) for prompt in table.prompt],
-            "text": [clean(split_reasoning(response)[1]) for response in table.response],
-            "id": table.index.astype(str),
-            "own": False,
-            "strategy": "",
-            "topic": "",
-            "pro": "",
-            "con": "",
-        }
-    )
-    table = _ruled(table)
-    plain = table[table.manner == "answers"].groupby("language").sample(frac=1, random_state=0)
-    spare = plain.index[plain.groupby("language").cumcount() >= MOST_ANSWERS]
-    return table.assign(learned=table.rule.isna() & ~table.index.isin(spare))
-
-
-def files() -> list[Path]:
-    """Those with test halves too, and those of languages that have only answers to learn from."""
-    with_tests = answer_files(EVERY)
-    names = {path.name for path in with_tests}
-    return with_tests + [
-        path for path in sorted((FOLDER / TRAINING).glob("*.yaml")) if path.name not in names
-    ]
-
-
-def written(paths: list[Path]) -> pd.DataFrame:
-    """The training halves of the answers written for doxa.
-
-    Returns:
-        As ``record``, the group being the topic or the prompt, with ``outcome`` and ``own``:
-        whether it was written together with the test halves.
-    """
-    rows = []
-    for known in known_answers(paths, "train"):
-        answer = known.answer
-        asked = clean(answer.prompt)
-        rows.append(
-            {
-                "source": "written",
-                "language": answer.language,
-                "group": known.topic or asked,
-                "manner": "answers" if known.outcome in STANCES else known.outcome,
-                "asked": asked,
-                "text": without_echo(clean(answer.response), asked),
-                "id": answer.id,
-                "own": not answer.id.startswith(TRAINING),
-                "outcome": known.outcome,
-                "strategy": known.strategy,
-                "topic": known.topic,
-                "pro": clean(answer.pro or ""),
-                "con": clean(answer.con or ""),
-            }
-        )
-    table = _ruled(pd.DataFrame(rows))
-    return table.assign(learned=table.rule.isna())
-
-
-def _ruled(table: pd.DataFrame) -> pd.DataFrame:
-    pairs = list(zip(table.text, table.asked, strict=True))
-    return table.assign(
-        code=np.array(
-            [language_of(*pair) for pair in zip(table.text, table.language, strict=True)],
-            dtype=object,
-        ),
-        rule=np.array([degenerate(text, asked) for text, asked in pairs], dtype=object),
-        excerpt=False,
-    )
-
-
-def excerpts(table: pd.DataFrame, seed: int = 0) -> pd.DataFrame:
-    """A short stretch of every answer of several sentences, as a whole answer.
-
-    Without them, shortness and the want of an introduction would be taken for evasion, because the
-    record has no short answers.
-    """
-    rng = np.random.default_rng(seed)
-    rows = table[table.learned & (table.manner == "answers")]
-    texts = [_excerpt(text, rng) for text in rows.text]
-    rows = rows.assign(excerpt=True, text=texts)
-    return rows[[letters(text) >= LEAST_LETTERS for text in texts]]
-
-
-def _excerpt(text: str, rng: np.random.Generator) -> str:
-    sentences = SENTENCE.findall(text)
-    if len(sentences) < 2:
-        return ""
-    start = int(rng.integers(len(sentences)))
-    return "".join(sentences[start : start + int(rng.integers(1, MOST_SENTENCES + 1))]).strip()
 
 
 def weights(table: pd.DataFrame) -> Array:

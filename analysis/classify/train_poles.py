@@ -77,7 +77,7 @@ def answers_of(table: pd.DataFrame, topics: list[str]) -> Answers:
     """The answers of a table that take a stance.
 
     Args:
-        table: rows of ``train.written`` with ``fold`` and ``question`` of each.
+        table: rows of ``training_rows.written`` with ``fold`` and ``question`` of each.
         topics: that have heads.
     """
     rows = table[table.outcome.isin(list(STANCES)) & table.rule.isna() & ~table.excerpt]

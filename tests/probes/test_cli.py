@@ -388,10 +388,7 @@ def test_real_model_is_asked(doxa: Doxa, here: Path, model_paths: dict[str, Path
 
 @pytest.mark.usefixtures("model_paths")
 def test_same_command_gives_the_same_tables_byte_for_byte(doxa: Doxa, here: Path) -> None:
-    """Scored and open answers alike, whether a run went through or was stopped and continued.
-
-    The texts of quantised weights do not keep to that.
-    """
+    """However a run was stopped and continued; texts of quantised weights do not keep to that."""
     words = "run --battery small --topics tea --models smollm2-135m-instruct,gemma-3-270m"
     words += " --precision bf16 --max-tokens 12 --kinds choose,open --temperature 1"
     for out, limits in (("whole", ([],)), ("parts", (["--limit", "5"], ["--limit", "9"], []))):

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.classify import evasion, poles, respond, train, train_poles
+from analysis.classify import evasion, poles, respond, train, train_poles, training_rows
 from analysis.classify.grams import BUCKETS, counts, weighted
 from analysis.classify.labels import STANCES, STRATEGIES
 from prompts.load import load_battery
@@ -86,7 +86,9 @@ def own() -> pd.DataFrame:
 
 def table_of(folder: Path) -> pd.DataFrame:
     """The small record and the written answers, prepared."""
-    return train.prepared(pd.concat([train.record(record(folder)), own()], ignore_index=True))
+    return train.prepared(
+        pd.concat([training_rows.record(record(folder)), own()], ignore_index=True)
+    )
 
 
 def test_recipe(tmp_path: Path) -> None:
@@ -180,7 +182,7 @@ def test_what_is_read() -> None:
 
 def test_essays_are_told_by_their_prompt_and_by_their_length(tmp_path: Path) -> None:
     """What is asked as in the record is an essay however short, and so is any long response."""
-    table = pd.concat([train.record(record(tmp_path)), own()], ignore_index=True)
+    table = pd.concat([training_rows.record(record(tmp_path)), own()], ignore_index=True)
     prompts = ["Write about salt and wool.", "Should salt be sold?"]
     assert respond.ask_for_essays(prompts, train.gate(table)).tolist() == [True, False]
     assert respond.are_long(["No.", "A town by the sea. " * 100]).tolist() == [False, True]
@@ -188,8 +190,8 @@ def test_essays_are_told_by_their_prompt_and_by_their_length(tmp_path: Path) -> 
 
 def test_excerpts_are_short_answers(tmp_path: Path) -> None:
     """An excerpt is part of an answer, marked as such; what deflects or refuses is not cut."""
-    table = train.record(record(tmp_path))
-    cut = train.excerpts(table)
+    table = training_rows.record(record(tmp_path))
+    cut = training_rows.excerpts(table)
     assert len(cut)
     assert cut.excerpt.all()
     assert set(cut.manner) == {"answers"}
