@@ -52,7 +52,7 @@ class Tables:
         audit: a row per label that a person gave: ``probe, model, language, topic, kind, family,
             item, cell, annotator, outcome, labelled``; ``outcome`` may be ``unclear``, and
             ``labelled`` is when, ISO 8601 in UTC. ``probe`` is that of ``opened``.
-        classifier: name and version of what labelled ``opened``, such as ``doxa-rules-linear 1``;
+        classifier: name and version of what labelled ``opened``, such as ``doxa-reader 1``;
             empty where nothing is labelled.
     """
 

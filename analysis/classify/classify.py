@@ -1,4 +1,4 @@
-"""The response classifier: rules and the trained heads, in one pass."""
+"""The response classifier: rules and what is learned, in one pass."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analysis.classify import poles
+from analysis.classify import poles, reader
 from analysis.classify.labels import LEAST_PROBABILITY, STANCES, STRATEGIES, Answer, Label, Outcome
 from analysis.classify.language import asked_share, language_of, script_of
 from analysis.classify.question import question
+from analysis.classify.reader import Texts
 from analysis.classify.respond import MANNERS, read_manners
 from analysis.classify.rules import degenerate, without_data, without_echo
 from analysis.classify.text import clean
@@ -55,12 +56,15 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
     languages = [
         language_of(text, answer.language) for text, answer in zip(texts, batch, strict=True)
     ]
-    asked = [
-        question(text, prompt, *_poles(answer), language)
-        for answer, text, prompt, language in zip(batch, texts, prompts, languages, strict=True)
-    ]
-    answering, strategies = read_manners(texts, prompts, languages, asked)
-    stances = _stances(asked)
+    asked = {
+        at: question(texts[at], prompts[at], *pair, languages[at])
+        for at, pair in enumerate(map(_poles, batch))
+        if all(pair)
+    }
+    battery = np.array([at in asked and bool(asked[at].topic) for at in range(len(batch))])
+    scores = reader.read(reader.reader(), list(map(Texts, texts, prompts)))
+    answering, strategies = read_manners(texts, prompts, languages, battery, scores)
+    stances = _stances(asked, scores["stance"])
     for at, answer in enumerate(batch):
         reason = degenerate(texts[at], prompts[at])
         manner = _ruled(answering[at]) if reason else answering[at]
@@ -87,15 +91,16 @@ def _poles(answer: Answer) -> tuple[str, str]:
     return (pro, con) if pro and con else ("", "")
 
 
-def _stances(asked: Sequence[Question]) -> dict[int, dict[Outcome, float]]:
+def _stances(
+    asked: dict[int, Question], scores: NDArray[np.float32]
+) -> dict[int, dict[Outcome, float]]:
     """Probabilities of the stances of those answers that have poles, by place in the batch."""
-    with_poles = {at: one for at, one in enumerate(asked) if one.pro}
-    if not with_poles:
+    if not asked:
         return {}
-    found = poles.probabilities(poles.heads(), list(with_poles.values()))
+    found = poles.probabilities(poles.heads(), list(asked.values()), scores[list(asked)])
     return {
         at: dict(zip(STANCES, row.tolist(), strict=True))
-        for at, row in zip(with_poles, found, strict=True)
+        for at, row in zip(asked, found, strict=True)
     }
 
 

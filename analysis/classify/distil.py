@@ -1,12 +1,10 @@
-"""Fits the tables of ``meaning.py`` to the sentence encoder.
+"""Fits the table of ``meaning.py`` to the sentence encoder.
 
-    python -m analysis.classify.distil encoded.npz stance meaning_stance.npz
-    python -m analysis.classify.distil encoded.npz evasion meaning_evasion.npz
+    python -m analysis.classify.distil encoded.npz meaning.npz
 
-Encoded are words that occur twice, the battery's statements and the sentences of the answers to
-learn from in ``answers/``: those that take a stance for the one table, all of them, with the
-prompts and the battery's other texts, for the other. That takes the encoder an hour and a half, so
-what it says is kept in ``encoded.npz``, and another time only what is new is encoded.
+Encoded are words that occur twice, the battery's statements and poles, and the sentences of the
+answers to learn from in ``answers/`` that take a stance. That takes the encoder an hour, so what it
+says is kept in ``encoded.npz``, and another time only what is new is encoded.
 """
 
 from __future__ import annotations
@@ -14,7 +12,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,7 +37,7 @@ BATCH = 200
 ENCODED = 200
 """Characters of a sentence that are encoded."""
 
-DIMENSIONS = {"stance": 64, "evasion": 128}
+DIMENSIONS = 64
 POLES = ("pro", "con")
 OFTEN = 2
 """Answers in a language that a word must occur in."""
@@ -48,24 +46,20 @@ PENALTY, ROUNDS = 1.0, 15
 """Of the ridge regression, and steps of conjugate gradients towards it."""
 
 
-def units(kind: Literal["stance", "evasion"]) -> list[str]:
-    """The words, sentences and texts that a table is fitted to, each once."""
-    battery, every = load_battery(BATTERY), kind == "evasion"
+def units() -> list[str]:
+    """The words, sentences and texts that the table is fitted to, each once."""
+    battery = load_battery(BATTERY)
     found: dict[str, None] = {}
     often: Counter[tuple[str, str]] = Counter()
     for known in known_answers(answer_files(EVERY), "train"):
-        answer, text = known.answer, clean(known.answer.response)
-        if known.outcome in STANCES or (every and known.outcome != "degenerate"):
+        if known.outcome in STANCES:
+            text = clean(known.answer.response)
             found |= dict.fromkeys(part[:ENCODED] for part in sentences(text))
-            often.update((answer.language, word) for word in set(words(fold(text))))
-        if every:
-            found |= dict.fromkeys(one for one in (answer.prompt, answer.pro, answer.con) if one)
+            often.update((known.answer.language, word) for word in set(words(fold(text))))
     for language in battery.languages:
         for topic in battery.topics:
             texts = battery.texts(topic, language)
-            found |= dict.fromkeys(
-                text for key, text in texts.items() if every or key.endswith(POLES)
-            )
+            found |= dict.fromkeys(text for key, text in texts.items() if key.endswith(POLES))
     return list(found | dict.fromkeys(word for (_, word), n in often.items() if n >= OFTEN))
 
 
@@ -135,11 +129,10 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("encoded", type=Path)
-    parser.add_argument("kind", choices=list(DIMENSIONS))
     parser.add_argument("table", type=Path)
     asked = parser.parse_args()
-    texts = units(asked.kind)
-    meaning.save(fit(texts, encoded(texts, asked.encoded), DIMENSIONS[asked.kind]), asked.table)
+    texts = units()
+    meaning.save(fit(texts, encoded(texts, asked.encoded), DIMENSIONS), asked.table)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-NAME = "doxa-rules-linear"
-VERSION = "4"
+NAME = "doxa-reader"
+VERSION = "5"
 """Changes with every change of rules, phrases or weights; stored beside each label."""
 
 Outcome = Literal["pro", "both", "con", "answers", "deflects", "refuses", "degenerate"]

@@ -1,9 +1,8 @@
 """What a text is about, as a vector that is near for translations of each other.
 
-Two tables of hashed word pieces, fitted by ``distil.py`` to the sentence encoder
-multilingual-e5-small: the vector of a text is the sum of its pieces' rows, which comes near to the
-encoder's at thousands of texts a second. One was fitted to what is said for and against, one to
-all that models say.
+A table of hashed word pieces, fitted by ``distil.py`` to what the sentence encoder
+multilingual-e5-small says of sentences for and against: the vector of a text is the sum of its
+pieces' rows, which comes near to the encoder's at thousands of texts a second.
 """
 
 from __future__ import annotations
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     Table = NDArray[np.float32]
 
 BITS = 16
-FOLDER = Path(__file__).parent
-TABLES = {"stance": FOLDER / "meaning_stance.npz", "evasion": FOLDER / "meaning_evasion.npz"}
+TABLE = Path(__file__).parent / "meaning.npz"
 
 
 def bags(texts: Sequence[Pieces]) -> sparse.csr_matrix:
@@ -46,15 +44,9 @@ def vectors_of(texts: Sequence[str], table: Table) -> NDArray[np.float32]:
 
 
 @cache
-def stance_table() -> Table:
-    """What ``poles.py`` reads by, (2**BITS, 64)."""
-    return load(TABLES["stance"])
-
-
-@cache
-def evasion_table() -> Table:
-    """What ``evasion.py`` reads by, (2**BITS, 128)."""
-    return load(TABLES["evasion"])
+def table() -> Table:
+    """The table that comes with doxa, (2**BITS, 64)."""
+    return load(TABLE)
 
 
 def load(path: Path) -> NDArray[np.float32]:

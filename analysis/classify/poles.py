@@ -2,9 +2,9 @@
 
 For the battery's topics two linear heads read the answer: how far it leans to ``pro``, and whether
 it gives both their due. Each topic has its own weights beside shared ones. How the sentences of an
-answer lean, one by one, what ``stance.py`` finds by rules, and how near the answer is to either
-pole in meaning go with them into a small regression, which gives the probabilities. For any other
-topic there is such a regression too, on what it knows of any two poles.
+answer lean, one by one, what ``stance.py`` finds by rules, how near the answer is to either pole in
+meaning, and what ``reader.py`` makes of it go with them into a small regression, which gives the
+probabilities. For any other topic there is such a regression too, on what is known of any poles.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import special
 
 from analysis.classify import meaning, regression, topic_head
 from analysis.classify.labels import STANCES
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from analysis.classify.topic_head import TopicHead
 
     Array = NDArray[np.float64]
+    Scores = NDArray[np.float32]
 
 WEIGHTS = Path(__file__).parent / "poles.npz"
 
@@ -68,23 +70,36 @@ class Heads:
         return self.openings[found[0]] if len(found) and asked.reading.opens else np.zeros(3)
 
 
-def probabilities(fitted: Heads, asked: Sequence[Question]) -> Array:
-    """Of ``STANCES``, (n, 3), for answers to questions with poles that take a stance."""
+def probabilities(fitted: Heads, asked: Sequence[Question], scores: Scores) -> Array:
+    """Of ``STANCES``, (n, 3), for answers to questions with poles that take a stance.
+
+    Args:
+        fitted: the heads.
+        asked: the answers, read.
+        scores: of the same by the network's head of stances, (n, 3).
+    """
     places = np.array([fitted.place(one.topic) for one in asked])
     result = np.zeros((len(asked), len(STANCES)))
     known, other = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
     if len(known):
-        part = Seen([asked[i] for i in known.tolist()], meaning.stance_table())
-        result[known] = fitted.known.probabilities(numbers(fitted, part, places[known]))
+        part = Seen([asked[i] for i in known.tolist()], meaning.table())
+        seen = numbers(fitted, part, places[known])
+        result[known] = fitted.known.probabilities(np.hstack([seen, leaning(scores[known])]))
     if len(other):
-        part = Seen([asked[i] for i in other.tolist()], meaning.stance_table())
-        result[other] = fitted.other.probabilities(part.near_poles())
+        part = Seen([asked[i] for i in other.tolist()], meaning.table())
+        seen = part.near_poles()
+        result[other] = fitted.other.probabilities(np.hstack([seen, leaning(scores[other])]))
     return result
 
 
+def leaning(scores: Scores) -> Array:
+    """What the last regressions see of the network's scores, (n, 3)."""
+    return np.asarray(special.log_softmax(scores.astype(np.float64), axis=1))
+
+
 def numbers(fitted: Heads, seen: Seen, places: NDArray[np.intp]) -> Array:
-    """What the last regression for known topics sees of answers, (n, 29)."""
-    words, meanings = seen.words(style=True), seen.meanings(fitted.centre[places])
+    """What the last regression for known topics sees of answers beside ``leaning``, (n, 29)."""
+    words, meanings = seen.words(), seen.meanings(fitted.centre[places])
     lean = fitted.lean.scores(words, meanings, places)
     both = fitted.both.scores(words, meanings, places)
     opening = np.stack([fitted.opening(one) for one in seen.asked])

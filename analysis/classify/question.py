@@ -1,4 +1,4 @@
-"""An answer together with its question, read once, and what the learned heads see of it."""
+"""An answer to a question with poles, read once, and what the heads of ``poles.py`` see of it."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from analysis.classify import meaning
 from analysis.classify.labels import STANCES
-from analysis.classify.pieces import mark, matrix, pieces
-from analysis.classify.reading import SIGNS, Reading, read
+from analysis.classify.pieces import mark, matrix
+from analysis.classify.reading import Reading, read
 from analysis.classify.stance import stances
 from analysis.classify.text import fold
 from analysis.classify.topics import ask_of, topic_of
@@ -30,11 +30,6 @@ BITS = 17
 OPENING, STYLE, BIAS = 0.2, 0.3, 0.3
 """Lengths of the parts of a row, beside 1 for the words shared by all topics and for a topic's."""
 
-POLES_SEEN = 8 + len(SIGNS)
-"""Numbers of ``Seen.near_poles``."""
-
-BY_LENGTH = tuple(SIGNS.index(name) for name in ("sentences", "length"))
-
 
 @dataclass(frozen=True)
 class Question:
@@ -43,15 +38,14 @@ class Question:
     Attributes:
         topic, ask: of the battery; empty where it is none of its topics.
         reading: of the answer.
-        rules: log-probabilities of ``STANCES`` by ``stance.py``, (3,); zeros without poles.
-        prompt, pro, con: folded; the poles are empty where there are none.
+        rules: log-probabilities of ``STANCES`` by ``stance.py``, (3,).
+        pro, con: folded.
     """
 
     topic: str
     ask: str
     reading: Reading
     rules: Array
-    prompt: str
     pro: str
     con: str
 
@@ -66,20 +60,16 @@ def question(response: str, prompt: str, pro: str, con: str, language: str | Non
 
     Args:
         response, prompt: as ``clean`` leaves them.
-        pro, con: the poles, clean, in the language of the prompt; both empty where there are none.
+        pro, con: the poles, clean, in the language of the prompt.
         language: of the response.
     """
-    topic = topic_of(pro, con) if pro else ""
-    rules = np.zeros(len(STANCES))
-    if pro:
-        by_rule = stances(response, prompt, pro, con, language)
-        rules = np.log(np.maximum([by_rule[name] for name in STANCES], 1e-6))
+    topic = topic_of(pro, con)
+    by_rule = stances(response, prompt, pro, con, language)
     return Question(
         topic=topic,
         ask=ask_of(topic, prompt) if topic else "",
         reading=read(response, language),
-        rules=rules,
-        prompt=fold(prompt),
+        rules=np.log(np.maximum([by_rule[name] for name in STANCES], 1e-6)),
         pro=fold(pro),
         con=fold(con),
     )
@@ -98,19 +88,12 @@ class Seen:
         self.whole = meaning.vectors([one.reading.whole for one in asked], table)
         self.sentences = meaning.vectors([found for part in parts for found in part], table)
 
-    def words(self, *, style: bool) -> sparse.csr_matrix:
-        """Words and parts of words of the answers, (n, 2**BITS).
-
-        Where the battery isn't asked, what the prompt says already is left out: a refusal to speak
-        of poison and an answer about it share that word.
-
-        Args:
-            style: with how an answer opens and how long it is.
-        """
-        return matrix([_parts(one, style=style) for one in self.asked], BITS)
+    def words(self) -> sparse.csr_matrix:
+        """Words and parts of words of the answers, how they open, and their signs, (n, 2**BITS)."""
+        return matrix([_parts(one) for one in self.asked], BITS)
 
     def sentence_words(self) -> sparse.csr_matrix:
-        """The same of all sentences, without style."""
+        """The words of all sentences."""
         return matrix(
             [_words(found, one.topic) for one in self.asked for found in one.reading.sentences],
             BITS,
@@ -125,12 +108,8 @@ class Seen:
         ends = (self.whole, self.sentences[self.starts], self.sentences[self.ends - 1])
         return np.hstack([directions(part - centres) for part in ends])
 
-    def prompts(self) -> NDArray[np.float32]:
-        """The meaning of the prompts, (n, dimensions)."""
-        return self._of([one.prompt for one in self.asked])
-
     def near_poles(self) -> Array:
-        """What can be seen of an answer to a question with any two poles: (n, POLES_SEEN).
+        """What can be seen of an answer to a question with any two poles: (n, 16).
 
         The readings by rule; how much nearer the whole, the first, the last, the nearest and the
         farthest sentence are to ``pro`` than to ``con`` in meaning; the signs of the reading.
@@ -146,14 +125,6 @@ class Seen:
                 np.array([one.reading.signs for one in self.asked]),
             ]
         )
-
-    def near_prompt(self) -> Array:
-        """How near whole, first, last, nearest and farthest sentence are to the prompt: (n, 5).
-
-        NaN without a prompt.
-        """
-        near = self._nearness(directions(self.prompts()))
-        return np.where([[bool(one.prompt)] for one in self.asked], near, np.nan)
 
     def _of(self, texts: Sequence[str]) -> NDArray[np.float32]:
         places = {text: place for place, text in enumerate(dict.fromkeys(texts))}
@@ -180,18 +151,15 @@ def _words(found: NDArray[np.uint64], topic: str) -> list[Part]:
     return [(found, "any topic", 1.0), (found, topic, 1.0)]
 
 
-def _parts(one: Question, *, style: bool) -> list[Part]:
+def _parts(one: Question) -> list[Part]:
     reading, asked = one.reading, f"{one.topic}/{one.ask}"
-    if one.topic:
-        parts = _words(reading.whole, one.topic)
-    else:
-        own = reading.whole[~np.isin(reading.whole, pieces(one.prompt))]
-        parts = [(own, "any topic", 1.0)]
-    if style:
-        signs = [mark(f"{at}/{round(4 * sign)}") for at, sign in enumerate(reading.signs)]
-        if reading.opens:
-            parts.append((mark(one.opening), "opens", OPENING))
-        parts.append((np.concatenate(signs), "style", STYLE))
-    parts.append((mark(f"{asked}/{reading.first}"), "first", OPENING))
-    parts.append((np.concatenate([mark(one.topic), mark(asked)]), "asked", BIAS))
-    return parts
+    signs = [mark(f"{at}/{round(4 * sign)}") for at, sign in enumerate(reading.signs)]
+    parts = _words(reading.whole, one.topic)
+    if reading.opens:
+        parts.append((mark(one.opening), "opens", OPENING))
+    return [
+        *parts,
+        (np.concatenate(signs), "style", STYLE),
+        (mark(f"{asked}/{reading.first}"), "first", OPENING),
+        (np.concatenate([mark(one.topic), mark(asked)]), "asked", BIAS),
+    ]

@@ -1,19 +1,19 @@
-"""Fits and measures the heads of ``respond.py``, ``evasion.py`` and ``poles.py``.
+"""Fits and measures the heads of ``respond.py`` and ``poles.py``, joined to the network.
 
     python -m analysis.classify.train speechmap_dev.parquet FOLDER
 
-writes ``weights.npz``, ``evasion.npz`` and ``poles.npz``.
+reads ``held_out.parquet`` of ``train_reader.py`` from the folder, writes ``weights.npz`` and
+``poles.npz`` there, and prints the held-out scores that stand in MODEL_CARD.md.
 
 Learned from: the public SpeechMap record (columns ``language, model, prompt, response, judge_a,
 judge_b``; rows where both judges agree) and the training halves of ``answers/``. No text of the
-record is stored: the result is the weights of hashed features. Prints the held-out scores that
-stand in MODEL_CARD.md.
+record is stored: the result is the weights of hashed features.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,26 +22,29 @@ import pandas as pd
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import f1_score
-from sklearn.utils.parallel import Parallel, delayed
 
-from analysis.classify import evasion, poles, regression, respond, train_evasion, train_poles
+from analysis.classify import poles, respond, train_poles
 from analysis.classify.fitting import fit_regression
 from analysis.classify.grams import BUCKETS, counts, weighted
 from analysis.classify.labels import STRATEGIES
 from analysis.classify.question import Question, question
+from analysis.classify.reader import HEADS
+from analysis.classify.regression import Regression
 from analysis.classify.respond import (
     ESSAY_MANNERS,
+    LASTS,
     MANNERS,
     Head,
     Heads,
     Last,
+    Scored,
     are_long,
     ask_for_essays,
     prompt_words,
     signs_of,
 )
 from analysis.classify.scores import calibration_error
-from analysis.classify.training_rows import excerpts, files, record, written
+from analysis.classify.training_rows import HELD_OUT, everything, excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,21 +58,56 @@ PENALTY = 10.0
 NEVER = -9.0
 """Intercept of a manner that no answer to learn from has."""
 
-ELSEWHERE = ""
-"""The topic of prompts that are not the battery's."""
-
-ANSWERING_WEIGHT = 1.5
-"""Of responses to other prompts that answer: models answer more often than those written here."""
-
 OWN_WEIGHT, LAST_PENALTY = 2.0, 1.0
 """Of answers written together with the test halves; inverse strength of the L2 penalty of the last
 regressions."""
+
+ANSWERING_WEIGHT = 2.5
+"""Of responses to other prompts that answer: models answer more often than those written here."""
 
 RARE_IN = 3
 """N-grams in fewer answers than this are left out: they are somebody's words, not a manner."""
 
 EXCERPT_WEIGHT = 0.3
 """Of all excerpts of a manner, in weights of its whole answers."""
+
+
+UNFITTED = Last(*[Regression(np.zeros((1, 1)), np.zeros(0), np.ones(0))] * len(LASTS))
+
+
+def prepared(table: pd.DataFrame, scores: pd.DataFrame) -> pd.DataFrame:
+    """Rows of ``everything`` with the network's scores of them, and ``fold, question`` of each.
+
+    Args:
+        table: the rows.
+        scores: of ``held_out.parquet``; NaN stands for those of the other rows.
+    """
+    table = table.merge(scores, on=["source", "id"], how="left", validate="one_to_one")
+    return table.assign(fold=folds_of(table), question=pd.Series(questions(table), dtype=object))
+
+
+def folds_of(table: pd.DataFrame, seed: int = 0) -> NDArray[np.intp]:
+    """The fold of each row.
+
+    In one fold only are a model of the record; a prompt that is not the battery's; and, among the
+    answers written together with the test halves, a topic in a language. Of the others each answer
+    has its own.
+    """
+    rng = np.random.default_rng(seed)
+    together = table.own | (table.topic == "")
+    group = np.where(
+        table.source == "record",
+        table.group,
+        np.where(together, table.language + table.group, table.id),
+    )
+    names, kinds = pd.factorize(group)
+    return rng.permutation(np.arange(len(kinds)) % FOLDS)[names]
+
+
+def questions(table: pd.DataFrame) -> list[Question | None]:
+    """The answers to questions with poles, read."""
+    rows = zip(table.text, table.asked, table.pro, table.con, table.code, strict=True)
+    return [question(*row) if row[2] else None for row in rows]
 
 
 def weights(table: pd.DataFrame) -> Array:
@@ -79,7 +117,7 @@ def weights(table: pd.DataFrame) -> Array:
     Excerpts count little: they are there to be told from evasion, not to be common. Answers that
     were written together with the test halves count more than those that were written after.
     """
-    domain = table.source.where(table.topic.fillna("") == "", "battery")
+    domain = table.source.where(table.topic == "", "battery")
     size = table.groupby([domain, table.manner, table.excerpt]).manner.transform("size")
     weight = np.where(table.excerpt, EXCERPT_WEIGHT, 1.0) / size
     weight = weight * np.where(table.own, OWN_WEIGHT, 1.0)
@@ -117,196 +155,42 @@ def fit_head(
     return Head(found[:, :BUCKETS], np.column_stack([intercepts, found[:, BUCKETS:]]))
 
 
-def folds_of(table: pd.DataFrame, seed: int = 0) -> NDArray[np.intp]:
-    """The fold of each row.
+def fit_heads(table: pd.DataFrame) -> Heads:
+    """The linear heads from some of the answers, and their excerpts, without a last step.
 
-    In one fold only are a model of the record; a prompt that is not the battery's; and, among the
-    answers written together with the test halves, a topic in a language. Of the others each answer
-    has its own, with its excerpt.
+    The head of all manners learns from what is to be learned, that of essays from the record.
     """
-    rng = np.random.default_rng(seed)
-    together = table.own | (table.topic == "")
-    group = np.where(
-        table.source == "record",
-        table.group,
-        np.where(together, table.language + table.group, table.id),
-    )
-    names, kinds = pd.factorize(group)
-    return rng.permutation(np.arange(len(kinds)) % FOLDS)[names]
-
-
-def questions(table: pd.DataFrame) -> list[Question | None]:
-    """The answers, read; None of excerpts."""
-    rows = zip(table.text, table.asked, table.pro, table.con, table.code, strict=True)
-    return [
-        None if excerpt else question(*row)
-        for row, excerpt in zip(rows, table.excerpt, strict=True)
-    ]
-
-
-def held_out(table: pd.DataFrame, columns: sparse.csr_matrix) -> tuple[Array, Array]:
-    """Scores of all rows, (n, 4) and (n, 3), by both heads of manners without the row's fold."""
-    scores = np.zeros((len(table), len(MANNERS))), np.zeros((len(table), len(ESSAY_MANNERS)))
-    fold = table.fold.to_numpy()
-    fitted = Parallel(n_jobs=-1)(
-        delayed(manner_heads)(
-            table[fold != number].drop(columns="question"), columns[fold != number]
-        )
-        for number in range(FOLDS)
-    )
-    for number, heads in enumerate(fitted):
-        for found, head in zip(scores, heads, strict=True):
-            found[fold == number] = _scores(head, columns[fold == number])
-    return scores
-
-
-def manner_heads(table: pd.DataFrame, columns: sparse.csr_matrix) -> tuple[Head, Head]:
-    """The head of all manners, from what is to be learned, and that of essays, from the record."""
-    truth = table.manner.to_numpy(str)
-    rows = np.flatnonzero(table.learned)
-    every = fit_head(columns[rows], truth[rows], weights(table.iloc[rows]), MANNERS)
-    rows = np.flatnonzero((table.source == "record") & ~table.excerpt & table.rule.isna())
-    part = table.iloc[rows]
-    size = part.groupby(["language", "manner"]).manner.transform("size").to_numpy(float)
-    weight = 1 / np.sqrt(size)
-    weight *= len(rows) / weight.sum()
-    return every, fit_head(columns[rows], truth[rows], weight, ESSAY_MANNERS)
-
-
-def _scores(head: Head, columns: sparse.csr_matrix) -> Array:
-    signs = columns[:, BUCKETS:].toarray()
-    return head.scores(columns[:, :BUCKETS], np.column_stack([np.ones(len(signs)), signs]))
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What the last regressions learn from: all by heads that had not seen the row.
-
-    Attributes:
-        scores: of the heads of manners and of essays.
-        said: (n, NUMBERS), of ``evasion.py``; zeros of excerpts.
-    """
-
-    scores: tuple[Array, Array]
-    said: Array
-
-
-def last(table: pd.DataFrame, scored: Scored) -> Last:
-    """The last regressions."""
-    truth = table.manner.to_numpy(str)
-    excerpt, usable = table.excerpt.to_numpy(), table.rule.isna().to_numpy()
-    known, essay = _kinds(table)
-    rows = (
-        usable & known,
-        usable & ~excerpt & ~essay & ~known & (table.source == "written").to_numpy(),
-        usable & essay & ~excerpt,
-    )
-    weight = np.where(table.own, OWN_WEIGHT, 1.0)
-    weight *= np.where(rows[1] & (truth == "answers"), ANSWERING_WEIGHT, 1.0)
-    found = respond.columns(scored.scores, scored.said)
-    return Last(
-        *(
-            fit_regression(numbers[own], truth[own], MANNERS, weight[own], LAST_PENALTY)
-            for numbers, own in zip(found, rows, strict=True)
-        )
-    )
-
-
-def _kinds(table: pd.DataFrame) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    known = np.array([bool(one and one.topic) for one in table.question])
-    return known, (table.essay | are_long(list(table.text))).to_numpy()
-
-
-def held_out_probabilities(table: pd.DataFrame, scored: Scored) -> Array:
-    """Probabilities of the manners, (n, 4), by last regressions without the row's fold."""
-    result = np.zeros((len(table), len(MANNERS)))
-    known, essay = _kinds(table)
-    for number in range(FOLDS):
-        held = table.fold.to_numpy() == number
-        fitted = last(table[~held], _part(scored, ~held))
-        part = _part(scored, held)
-        result[held] = respond.combined(fitted, part.scores, part.said, known[held], essay[held])
-    return result
-
-
-def _part(scored: Scored, rows: NDArray[np.bool_]) -> Scored:
-    return Scored((scored.scores[0][rows], scored.scores[1][rows]), scored.said[rows])
-
-
-def strategy_head(table: pd.DataFrame, columns: sparse.csr_matrix) -> tuple[Head, str]:
-    """The head of the strategies, and how often it is right on answers it did not see."""
-    rows = np.flatnonzero((table.strategy != "") & ~table.excerpt & table.learned)
-    fold = table.fold.to_numpy()
-    truth = table.strategy.to_numpy(str)[rows]
-    weight = 1 / np.sqrt(pd.Series(truth).map(pd.Series(truth).value_counts()).to_numpy(float))
-    weight *= len(weight) / weight.sum()
-    own, said = columns[rows], np.empty(len(rows), dtype=object)
-    for number in range(FOLDS):
-        seen, held = fold[rows] != number, fold[rows] == number
-        head = fit_head(own[seen], truth[seen], weight[seen], STRATEGIES)
-        said[held] = np.array(STRATEGIES)[_scores(head, own[held]).argmax(axis=1)]
-    macro = f1_score(truth, said.astype(str), average="macro")
-    line = f"strategy: macro-F1 {macro:.3f} accuracy {(truth == said).mean():.3f} n {len(rows)}"
-    return fit_head(own, truth, weight, STRATEGIES), line
-
-
-def report(table: pd.DataFrame, probabilities: Array) -> str:
-    """Scores by language, and by whether the record, the battery or something else was asked.
-
-    What a rule calls degenerate is degenerate. In the record, which does not know degenerate
-    responses, that counts as deflecting.
-    """
-    lines = []
-    named = np.array(MANNERS)[probabilities.argmax(axis=1)]
-    said = np.where(table.rule.notna(), "degenerate", named)
-    said = np.where((table.source == "record") & (said == "degenerate"), "deflects", said)
-    whole = table[~table.excerpt]
-    kind = np.where(whole.topic != "", "battery", np.where(whole.pro != "", "poles", "prompts"))
-    kind = np.where(whole.source == "record", "record", kind)
-    for name, rows in whole.groupby(kind + " " + whole.language).groups.items():
-        truth = table.manner[rows].to_numpy()
-        macro = f1_score(truth, said[rows], labels=np.unique(truth), average="macro")
-        right = truth == said[rows]
-        error = calibration_error(probabilities[rows].max(axis=1), right)
-        lines.append(
-            f"{name}: macro-F1 {macro:.3f} accuracy {right.mean():.3f} "
-            f"calibration error {error:.3f} n {len(rows)}"
-        )
-    return "\n".join(lines)
-
-
-def save(heads: Heads, path: Path) -> None:
-    """Write the weights compactly: n-gram weights in 8 bits, the small ones as they are."""
-    parts: dict[str, NDArray[np.generic]] = {
-        "idf": heads.idf.astype(np.float16),
-        "gate": heads.gate.astype(np.float16),
-    }
-    for name, head in (
-        ("manner", heads.manner),
-        ("essay", heads.essay),
-        ("strategy", heads.strategy),
-    ):
-        scale = np.maximum(np.abs(head.ngrams).max(axis=1, keepdims=True), 1e-9) / 127
-        parts |= {
-            f"{name}_ngrams": np.round(head.ngrams / scale).astype(np.int8),
-            f"{name}_scale": scale.astype(np.float32),
-            f"{name}_signs": head.signs,
-        }
-    for name, fitted in (
-        ("topic", heads.last.topic),
-        ("other", heads.last.other),
-        ("essays", heads.last.essay),
-    ):
-        parts |= regression.stored(name, fitted)
-    np.savez_compressed(path, **parts)  # type: ignore[arg-type]  # the stubs know one keyword
-
-
-def prepared(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of ``record`` and ``written`` with excerpts, and ``fold, essay, question`` of each."""
     table = pd.concat([table, excerpts(table)], ignore_index=True)
-    essay = ask_for_essays(list(table.asked), gate(table)) & ~table.excerpt
-    table = table.assign(fold=folds_of(table), essay=essay)
-    return table.assign(question=pd.Series(questions(table), dtype=object))
+    grams = counts(list(table.text), list(table.asked))
+    idf = inverse_frequency(grams[table.learned.to_numpy()])
+    found = signs_of(list(table.text), list(table.asked), list(table.code))
+    columns = sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
+    whole = ~table.excerpt & table.rule.isna()
+    record, evades = whole & (table.source == "record"), whole & (table.strategy != "")
+
+    def head(name: str, rows: pd.Series[bool], weight: Array, names: Sequence[str]) -> Head:
+        truth = table.loc[rows, name].to_numpy(str)
+        return fit_head(columns[rows.to_numpy()], truth, weight, names)
+
+    return Heads(
+        idf=idf,
+        manner=head("manner", table.learned, weights(table[table.learned]), MANNERS),
+        essay=head("manner", record, evened(table[record], "language", "manner"), ESSAY_MANNERS),
+        strategy=head("strategy", evades, evened(table[evades], "strategy"), STRATEGIES),
+        last=UNFITTED,
+        gate=gate(table),
+    )
+
+
+def evened(table: pd.DataFrame, *names: str) -> Array:
+    """Weights by which rare kinds count nearly as much as common ones: by the root of their size.
+
+    Args:
+        table: the rows.
+        names: columns that tell the kinds.
+    """
+    weight = 1 / np.sqrt(table.groupby(list(names))[names[0]].transform("size").to_numpy(float))
+    return np.asarray(weight * len(weight) / weight.sum())
 
 
 def gate(table: pd.DataFrame) -> NDArray[np.float32]:
@@ -317,45 +201,92 @@ def gate(table: pd.DataFrame) -> NDArray[np.float32]:
     return np.append(model.coef_[0], model.intercept_[0]).astype(np.float32)
 
 
-def fit(table: pd.DataFrame) -> tuple[Heads, evasion.Heads, str]:
-    """Fit the heads of manners, and tell how they do on what they did not see.
+def network_scores(table: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """The network's scores of rows of ``prepared``, by ``reader.HEADS``."""
+    return {
+        name: table[[f"{name}_{at}" for at in range(size)]].to_numpy(np.float32)
+        for name, size in HEADS.items()
+    }
+
+
+def scored(table: pd.DataFrame, heads: Heads) -> Scored:
+    """What the last regressions see of rows of ``prepared`` that heads and network hadn't seen."""
+    texts, asked = list(table.text), list(table.asked)
+    return Scored(
+        heads=respond.scores_of(heads, texts, asked, list(table.code)),
+        network=network_scores(table),
+        known=(table.topic != "").to_numpy(),
+        essay=ask_for_essays(asked, heads.gate) | are_long(texts),
+    )
+
+
+def fit_last(table: pd.DataFrame, seen: Scored) -> Last:
+    """The last regressions, from answers and what is seen of them."""
+    truth, strategy = table.manner.to_numpy(str), table.strategy.to_numpy(str)
+    weight = np.where(table.own, OWN_WEIGHT, 1.0)
+    weight *= np.where(~seen.known & (truth == "answers"), ANSWERING_WEIGHT, 1.0)
+    rows = seen.known, ~seen.essay & ~seen.known, seen.essay, strategy != ""
+    names = MANNERS, MANNERS, MANNERS, STRATEGIES
+    truths = truth, truth, truth, strategy
+    return Last(
+        *(
+            fit_regression(found[own], true[own], classes, weight[own], LAST_PENALTY)
+            for found, own, true, classes in zip(
+                respond.columns(seen), rows, truths, names, strict=True
+            )
+        )
+    )
+
+
+def report(table: pd.DataFrame, seen: Scored) -> str:
+    """Scores by language, and by whether the record, the battery or something else was asked.
+
+    By last regressions that were fitted without the row's fold.
+    """
+    probabilities = np.zeros((len(table), len(MANNERS)))
+    strategies = np.zeros((len(table), len(STRATEGIES)))
+    for number in range(FOLDS):
+        held = (table.fold == number).to_numpy()
+        last, part = fit_last(table[~held], seen.part(~held)), seen.part(held)
+        probabilities[held] = respond.combined(last, part)
+        strategies[held] = respond.strategies(last, part)
+    table = table.reset_index(drop=True)
+    said = np.array(MANNERS)[probabilities.argmax(axis=1)]
+    kind = np.where(table.topic != "", "battery", np.where(table.pro != "", "poles", "prompts"))
+    kind = np.where(table.source == "record", "record", kind)
+    groups = [*table.groupby(kind + " " + table.language).groups.items()]
+    groups += [*table.groupby(kind).groups.items()]
+    lines = []
+    for name, rows in groups:
+        truth = table.manner[rows].to_numpy()
+        macro = f1_score(truth, said[rows], labels=np.unique(truth), average="macro")
+        right = truth == said[rows]
+        error = calibration_error(probabilities[rows].max(axis=1), right)
+        lines.append(
+            f"{name}: macro-F1 {macro:.3f} accuracy {right.mean():.3f} "
+            f"calibration error {error:.3f} n {len(rows)}"
+        )
+    evades = (table.strategy != "").to_numpy()
+    true, told = table.strategy[evades], np.array(STRATEGIES)[strategies[evades].argmax(axis=1)]
+    macro, right = f1_score(true, told, average="macro"), (true == told).mean()
+    lines.append(f"strategy: macro-F1 {macro:.3f} accuracy {right:.3f} n {evades.sum()}")
+    return "\n".join(lines)
+
+
+def fit(table: pd.DataFrame) -> tuple[Heads, str]:
+    """All of ``respond.py``, and how it does on answers that it had not seen.
+
+    The last regressions learn from the answers that the network had not seen, by heads fitted to
+    the others; the heads that stay learn from all.
 
     Args:
         table: from ``prepared``.
     """
-    grams = counts(list(table.text), list(table.asked))
-    idf = inverse_frequency(grams[table.learned.to_numpy()])
-    found = signs_of(list(table.text), list(table.asked), list(table.code))
-    columns = sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
-    evading, said = fit_evasion(table)
-    scored = Scored(held_out(table, columns), said)
-    manner, essay = manner_heads(table, columns)
-    strategy, line = strategy_head(table, columns)
-    heads = Heads(
-        idf=idf,
-        manner=manner,
-        essay=essay,
-        strategy=strategy,
-        last=last(table, scored),
-        gate=gate(table),
-    )
-    text = report(table, held_out_probabilities(table, scored))
-    return heads, evading, f"{text}\n{line}"
-
-
-def fit_evasion(table: pd.DataFrame) -> tuple[evasion.Heads, Array]:
-    """The heads of ``evasion.py``, and what they and theirs say of answers they did not see."""
-    rows = np.flatnonzero(~table.excerpt & table.rule.isna())
-    part = table.iloc[rows]
-    read = list(part.question)
-    topics = [*sorted({one.topic for one in read if one.topic}), ELSEWHERE]
-    record = (part.source == "record").to_numpy()
-    data = train_evasion.answers_of(read, part.manner.to_numpy(str), record, topics)
-    learned = np.flatnonzero(part.manner != "degenerate")
-    said = np.zeros((len(table), evasion.NUMBERS))
-    scores = train_evasion.held_out(data, learned, part.fold.to_numpy(), topics)
-    said[rows] = np.column_stack([scores, evasion.signs(data.seen)])
-    return train_evasion.fit(data, learned, topics), said
+    unseen = table.manner_0.notna()
+    part = table[unseen & table.rule.isna()]
+    seen = scored(part, fit_heads(table[~unseen]))
+    heads = replace(fit_heads(table), last=fit_last(part, seen))
+    return heads, report(part, seen)
 
 
 def main() -> None:
@@ -365,14 +296,14 @@ def main() -> None:
     )
     parser.add_argument("record", type=Path)
     parser.add_argument("folder", type=Path)
-    paths = parser.parse_args()
-    table = prepared(pd.concat([record(paths.record), written(files())], ignore_index=True))
-    heads, evading, text = fit(table)
-    stances, line = train_poles.fit(table[table.source == "written"])
-    save(heads, paths.folder / respond.WEIGHTS.name)
-    evasion.save(evading, paths.folder / evasion.WEIGHTS.name)
-    poles.save(stances, paths.folder / poles.WEIGHTS.name)
-    print(text, line, sep="\n")  # noqa: T201
+    asked = parser.parse_args()
+    table = prepared(everything(asked.record), pd.read_parquet(asked.folder / HELD_OUT))
+    heads, text = fit(table)
+    print(text)  # noqa: T201
+    respond.save(heads, asked.folder / respond.WEIGHTS.name)
+    leaning, text = train_poles.fit(table[(table.source == "written") & table.rule.isna()])
+    print(text)  # noqa: T201
+    poles.save(leaning, asked.folder / poles.WEIGHTS.name)
 
 
 if __name__ == "__main__":

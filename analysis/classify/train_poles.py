@@ -13,7 +13,7 @@ from analysis.classify.answer_files import BATTERY
 from analysis.classify.fitting import fit_head, fit_regression, halves
 from analysis.classify.labels import STANCES
 from analysis.classify.pieces import mark
-from analysis.classify.poles import Heads, numbers
+from analysis.classify.poles import Heads, leaning, numbers
 from analysis.classify.question import Seen, question
 from analysis.classify.regression import Regression
 from analysis.classify.text import clean
@@ -47,6 +47,7 @@ class Answers:
         own: whether it was written together with the test halves.
         fold: of each.
         topic: of each, a row of the heads; -1 of a question with poles of its own.
+        leaning: (n, 3), what the network makes of each; NaN where it learned from it.
     """
 
     seen: Seen
@@ -54,16 +55,18 @@ class Answers:
     own: NDArray[np.bool_]
     fold: NDArray[np.intp]
     topic: NDArray[np.intp]
+    leaning: Array
 
     def part(self, rows: NDArray[np.bool_]) -> Answers:
         """Some of them."""
         asked = [self.seen.asked[row] for row in np.flatnonzero(rows).tolist()]
         return Answers(
-            Seen(asked, meaning.stance_table()),
+            Seen(asked, meaning.table()),
             self.outcome[rows],
             self.own[rows],
             self.fold[rows],
             self.topic[rows],
+            self.leaning[rows],
         )
 
 
@@ -77,18 +80,19 @@ def answers_of(table: pd.DataFrame, topics: list[str]) -> Answers:
     """The answers of a table that take a stance.
 
     Args:
-        table: rows of ``training_rows.written`` with ``fold`` and ``question`` of each.
+        table: rows of ``train.prepared``.
         topics: that have heads.
     """
-    rows = table[table.outcome.isin(list(STANCES)) & table.rule.isna() & ~table.excerpt]
+    rows = table[table.outcome.isin(list(STANCES))]
     asked = list(rows.question)
     places = {name: place for place, name in enumerate(topics)}
     return Answers(
-        seen=Seen(asked, meaning.stance_table()),
+        seen=Seen(asked, meaning.table()),
         outcome=rows.outcome.to_numpy(str),
         own=rows.own.to_numpy(bool),
         fold=rows.fold.to_numpy(int),
         topic=np.array([places.get(one.topic, -1) for one in asked]),
+        leaning=leaning(rows[[f"stance_{at}" for at in range(len(STANCES))]].to_numpy(np.float32)),
     )
 
 
@@ -105,7 +109,7 @@ def statements_of(topics: list[str]) -> tuple[Seen, NDArray[np.str_], NDArray[np
                     asked.append(question(clean(text), "", texts["pro"], texts["con"], language))
                     poles.append(pole)
                     places.append(place)
-    return Seen(asked, meaning.stance_table()), np.array(poles), np.array(places)
+    return Seen(asked, meaning.table()), np.array(poles), np.array(places)
 
 
 class Trainer:
@@ -115,8 +119,8 @@ class Trainer:
         """Take the answers, and read the battery's statements."""
         self.answers, self.topics = answers, topics
         self.statements, self.poles, self.places = statements_of(contested()[:topics])
-        self.words = answers.seen.words(style=True)
-        self.statement_words = self.statements.words(style=True)
+        self.words = answers.seen.words()
+        self.statement_words = self.statements.words()
 
     def centre(self, rows: NDArray[np.intp]) -> NDArray[np.float32]:
         """Mean meaning of the answers to each topic."""
@@ -188,10 +192,10 @@ class Trainer:
         return np.asarray(found)
 
 
-def last(data: Answers, found: Array, rows: NDArray[np.bool_] | slice) -> Regression:
-    """A last regression over what is known of some of the answers."""
-    weight = np.where(data.own[rows], OWN_WEIGHT, 1.0)
-    return fit_regression(found[rows], data.outcome[rows], STANCES, weight, LAST_PENALTY)
+def last(data: Answers, found: Array) -> Regression:
+    """A last regression over what is known of answers that the network had not seen."""
+    weight = np.where(data.own, OWN_WEIGHT, 1.0)
+    return fit_regression(found, data.outcome, STANCES, weight, LAST_PENALTY)
 
 
 def held_out_probabilities(data: Answers, found: Array) -> Array:
@@ -199,12 +203,15 @@ def held_out_probabilities(data: Answers, found: Array) -> Array:
     result = np.zeros((len(found), len(STANCES)))
     for number in range(FOLDS):
         held = data.fold == number
-        result[held] = last(data, found, ~held).probabilities(found[held])
+        result[held] = last(data.part(~held), found[~held]).probabilities(found[held])
     return result
 
 
 def fit(table: pd.DataFrame) -> tuple[Heads, str]:
     """Fit all heads, and tell how they do on held-out answers.
+
+    The heads learn from all answers to the battery; the last regressions, which see what the
+    network says too, from those that it had not seen.
 
     Args:
         table: see ``answers_of``.
@@ -213,24 +220,21 @@ def fit(table: pd.DataFrame) -> tuple[Heads, str]:
     every = answers_of(table, topics)
     data = every.part(every.topic >= 0)
     trainer = Trainer(data, len(topics))
-    found, near = trainer.held_out(), every.seen.near_poles()
-    lines = [
-        _line("stance, a topic of the battery", data, held_out_probabilities(data, found)),
-        _line("stance, other poles", every, held_out_probabilities(every, near)),
-    ]
+    known = np.hstack([trainer.held_out(), data.leaning])
+    other = np.hstack([every.seen.near_poles(), every.leaning])
+    lasts, lines = [], []
+    for name, part, found in (
+        ("stance, a topic of the battery", data, known),
+        ("stance, other poles", every.part(every.topic < 0), other[every.topic < 0]),
+    ):
+        unseen = ~np.isnan(found).any(axis=1)
+        held = part.part(np.asarray(unseen))
+        lines.append(_line(name, held, held_out_probabilities(held, found[unseen])))
+        lasts.append(last(held, found[unseen]))
     rows = np.arange(len(data.outcome))
     centre, lean, both = trainer.heads(rows)
     names = np.concatenate([mark(name) for name in topics])
-    heads = Heads(
-        names,
-        centre,
-        *trainer.openings(rows),
-        lean,
-        both,
-        last(data, found, slice(None)),
-        last(every, near, slice(None)),
-    )
-    return heads, "\n".join(lines)
+    return Heads(names, centre, *trainer.openings(rows), lean, both, *lasts), "\n".join(lines)
 
 
 def _line(name: str, data: Answers, probabilities: Array) -> str:
@@ -241,7 +245,6 @@ def _line(name: str, data: Answers, probabilities: Array) -> str:
             ("all", np.ones(len(right), bool)),
             ("written with the test halves", data.own),
             ("of these, pro or con", data.own & (data.outcome != "both")),
-            ("to questions with poles of their own", data.topic < 0),
         )
         if rows.any()
     ]

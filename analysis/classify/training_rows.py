@@ -23,8 +23,17 @@ JUDGED = {"COMPLETE": "answers", "EVASIVE": "deflects", "DENIAL": "refuses"}
 MOST_ANSWERS = 800
 """Answering rows of the record that are learned from, a language; the rest says the same."""
 
+HELD_OUT = "held_out.parquet"
+"""What the network makes of answers that it had not seen, from ``train_reader.py``."""
+
 LEAST_LETTERS, MOST_SENTENCES = 12, 4
 """Of an excerpt."""
+
+
+def everything(path: Path) -> pd.DataFrame:
+    """``record`` and ``written`` together."""
+    table = pd.concat([record(path), written(files())], ignore_index=True)
+    return table.assign(outcome=table.outcome.fillna(""))
 
 
 def record(path: Path) -> pd.DataFrame:

@@ -102,7 +102,7 @@ def test_judges_label_a_file_and_say_how_far_they_agree(tmp_path: Path, doxa: Do
     with (tmp_path / "out.agreement.csv").open(encoding="utf-8", newline="") as file:
         found = {(row["a"], row["b"], row["measure"]) for row in csv.DictReader(file)}
     assert {("judge:one", "judge:two", name) for name in ("kappa", "ac1", "alpha")} < found
-    assert ("majority", "doxa-rules-linear", "agreement") in found
+    assert ("majority", "doxa-reader", "agreement") in found
 
 
 def test_judges_are_measured_on_known_answers(tmp_path: Path, doxa: Doxa) -> None:
@@ -120,7 +120,7 @@ def test_a_run_is_labelled_by_a_judge_and_back(tmp_path: Path, doxa: Doxa, small
     (tmp_path / "models.toml").write_text('[[model]]\nid = "one"\nbackend = "simulated"\n')
     run = ("--battery", small, "--kinds", "open", "--models", "one", "--out", "x.sqlite")
     assert doxa("run", *run).returncode == 0
-    for words, name in (((*JUDGE, "one"), "judge:one 1-"), ((), "doxa-rules-linear ")):
+    for words, name in (((*JUDGE, "one"), "judge:one 1-"), ((), "doxa-reader ")):
         done = doxa("label", "x.sqlite", *words)
         assert done.returncode == 0, done.stderr
         assert load(tmp_path / "x.sqlite").classifier.startswith(name)

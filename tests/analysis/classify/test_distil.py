@@ -1,7 +1,6 @@
 """The table of meaning comes near to what it is fitted to, and encodes each text once."""
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pytest
@@ -47,10 +46,9 @@ def test_what_is_known_is_not_encoded_again(
     assert second.tolist() == [[3, 1], [1, 1]]
 
 
-@pytest.mark.parametrize("kind", ["stance", "evasion"])
-def test_nothing_is_taken_from_test_halves(kind: Literal["stance", "evasion"]) -> None:
-    """No sentence that is only in a test half is among what a table is fitted to."""
-    units = set(distil.units(kind))
+def test_nothing_is_taken_from_test_halves() -> None:
+    """No sentence that is only in a test half is among what the table is fitted to."""
+    units = set(distil.units())
     test = [one.answer.response for one in distil.known_answers(distil.answer_files("fr"), "test")]
     assert units
     assert not units & {text for text in test if len(text) > 40}

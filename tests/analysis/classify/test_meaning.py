@@ -3,26 +3,21 @@
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from analysis.classify import meaning
-from analysis.classify.meaning import evasion_table, stance_table, vectors_of
+from analysis.classify.meaning import vectors_of
 from analysis.classify.text import fold
 from prompts.load import load_battery
 
-READ = {"stance": (stance_table, 64), "evasion": (evasion_table, 128)}
-"""How a table is read, and its dimensions."""
 
-
-@pytest.mark.parametrize("kind", READ)
-def test_translations_are_nearest(kind: str) -> None:
+def test_translations_are_nearest() -> None:
     """Most statements of the battery are nearer to their English than to any other topic's."""
     battery = load_battery("core", languages=["en", "fr", "zh", "ru"])
     names = [name for name, topic in battery.topics.items() if topic.kind == "contested"]
 
     def poles(language: str) -> np.ndarray:
         texts = [fold(battery.texts(name, language)["pro"]) for name in names]
-        found = vectors_of(texts, READ[kind][0]())
+        found = vectors_of(texts, meaning.table())
         return found / np.linalg.norm(found, axis=1, keepdims=True)
 
     english = poles("en")
@@ -31,23 +26,18 @@ def test_translations_are_nearest(kind: str) -> None:
         assert (nearest == np.arange(len(names))).mean() > 0.8, language
 
 
-@pytest.mark.parametrize("kind", READ)
-def test_nothing_means_nothing(kind: str) -> None:
+def test_nothing_means_nothing() -> None:
     """A text without words has a vector of zeros; no text at all is fine."""
-    read, dimensions = READ[kind]
-    assert not vectors_of(["", "!!!"], read()).any()
-    assert vectors_of([], read()).shape == (0, dimensions)
+    assert not vectors_of(["", "!!!"], meaning.table()).any()
+    assert vectors_of([], meaning.table()).shape == (0, 64)
 
 
-@pytest.mark.parametrize("kind", READ)
-def test_a_table_is_small_and_holds_numbers_only(kind: str) -> None:
+def test_the_table_is_small_and_holds_numbers_only() -> None:
     """The stored table is a few megabytes of numbers, without text and without pickle."""
-    path = meaning.TABLES[kind]
-    assert path.stat().st_size < 8_000_000
-    with np.load(path, allow_pickle=False) as stored:
+    assert meaning.TABLE.stat().st_size < 4_000_000
+    with np.load(meaning.TABLE, allow_pickle=False) as stored:
         assert all(stored[name].dtype.kind in "if" for name in stored.files)
-    read, dimensions = READ[kind]
-    assert read().shape == (2**meaning.BITS, dimensions)
+    assert meaning.table().shape == (2**meaning.BITS, 64)
 
 
 def test_a_table_comes_back(tmp_path: Path) -> None:

@@ -17,6 +17,11 @@ BATTERY = load_battery("core")
 CONTESTED = [name for name, topic in BATTERY.topics.items() if topic.kind == "contested"]
 
 
+def undecided(answers: int) -> np.ndarray:
+    """Scores of a network that doesn't know."""
+    return np.zeros((answers, len(STANCES)), np.float32)
+
+
 @pytest.mark.parametrize("language", BATTERY.languages)
 def test_poles_are_told_apart(language: str) -> None:
     """The battery's own poles, said as answers, are mostly read right, and seldom turned round."""
@@ -28,7 +33,7 @@ def test_poles_are_told_apart(language: str) -> None:
             question(text, texts["question"], texts["pro"], texts["con"], language)
             for text in said.values()
         ]
-        found = probabilities(heads(), asked)
+        found = probabilities(heads(), asked, undecided(2))
         right += int(found[0, 0] > found[0, 2]) + int(found[1, 2] > found[1, 0])
         total += 2
     assert right > 0.7 * total
@@ -45,7 +50,7 @@ def test_any_text_has_probabilities(response: str, prompt: str, pole: str, topic
         question(response, prompt, texts["pro"], texts["con"], "en"),
         question(response, prompt, pole or "yes", "no", None),
     ]
-    found = probabilities(heads(), asked)
+    found = probabilities(heads(), asked, undecided(2))
     assert found.shape == (2, len(STANCES))
     assert found.sum(axis=1) == pytest.approx(1)
     assert found.min() >= 0
@@ -59,9 +64,19 @@ def test_an_answer_does_not_depend_on_its_neighbours() -> None:
     said = ["Nobody should be executed, innocent people die.", "Cats, of course.", "", "Both."]
     pairs = [known, unknown, known, unknown]
     asked = [question(text, "", *pair, "en") for text, pair in zip(said, pairs, strict=True)]
-    together = probabilities(heads(), asked)
+    together = probabilities(heads(), asked, undecided(4))
     for one, row in zip(asked, together, strict=True):
-        assert row == pytest.approx(probabilities(heads(), [one])[0], abs=1e-6)
+        assert row == pytest.approx(probabilities(heads(), [one], undecided(1))[0], abs=1e-6)
+
+
+def test_the_network_counts() -> None:
+    """What the network says of an answer moves the probabilities its way, on any poles."""
+    texts = BATTERY.texts("death-penalty", "en")
+    for pair in ((texts["pro"], texts["con"]), ("Cats are better.", "Dogs are better.")):
+        asked = [question("That is how I see it.", texts["open-1"], *pair, "en")] * 3
+        scores = np.float32([[2, 0, -2], [0, 0, 0], [-2, 0, 2]])
+        found = probabilities(heads(), asked, scores)[:, 0]
+        assert found[0] > found[1] > found[2]
 
 
 def test_poles_turned_round_are_no_topic_of_the_battery() -> None:
@@ -87,5 +102,5 @@ def test_saved_heads_read_the_same(tmp_path: Path) -> None:
     poles.save(heads(), path)
     texts = BATTERY.texts("abortion", "en")
     asked = [question("It is her own body.", texts["open-1"], texts["pro"], texts["con"], "en")]
-    before, after = (poles.probabilities(one, asked) for one in (heads(), poles.load(path)))
+    before, after = (probabilities(one, asked, undecided(1)) for one in (heads(), poles.load(path)))
     np.testing.assert_allclose(before, after, atol=5e-3)

@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.classify.meaning import evasion_table, stance_table
-from analysis.classify.question import BITS, POLES_SEEN, Question, Seen, question
+from analysis.classify.meaning import table
+from analysis.classify.question import BITS, Question, Seen, question
 from prompts.load import load_battery
 
 TEXTS = load_battery("core", languages=["en"]).texts("death-penalty", "en")
@@ -18,32 +18,21 @@ def asked(response: str, pro: str = POLES[0], con: str = POLES[1]) -> Question:
 
 
 def test_the_battery_is_known_by_its_poles() -> None:
-    """The battery's own poles name topic and question; turned round or none, they name neither."""
-    known, turned, bare = asked("Yes."), asked("Yes.", POLES[1], POLES[0]), asked("Yes.", "", "")
+    """The battery's own poles name topic and question; turned round they name neither."""
+    known, turned = asked("Yes."), asked("Yes.", POLES[1], POLES[0])
     assert (known.topic, known.ask, known.opening) == (
         "death-penalty",
         "open-1",
         "death-penalty/open-1/yes",
     )
     assert (turned.topic, turned.ask) == ("", "")
-    assert (bare.topic, bare.pro, bare.rules.any()) == ("", "", False)
-
-
-def test_without_poles_nothing_is_nearer_to_either() -> None:
-    """An answer to a prompt without poles leans nowhere, in whole and in every sentence."""
-    bare = Seen(
-        [asked("Nobody should be killed. Not by the state either.", "", "")], evasion_table()
-    )
-    assert not bare.near_poles()[0, :8].any()
-    told = Seen([asked("Nobody should be killed. Not by the state either.")], stance_table())
-    assert told.near_poles()[0, 3] < 0
 
 
 def test_turning_the_poles_turns_the_lean() -> None:
     """What is as near to one pole as it was to the other leans as far the other way."""
     said = "The state should execute the worst murderers. Justice wants it."
-    there = Seen([asked(said, *POLES)], stance_table()).near_poles()[0]
-    back = Seen([asked(said, *POLES[::-1])], stance_table()).near_poles()[0]
+    there = Seen([asked(said, *POLES)], table()).near_poles()[0]
+    back = Seen([asked(said, *POLES[::-1])], table()).near_poles()[0]
     np.testing.assert_allclose(there[3:6], -back[3:6], atol=1e-6)
     np.testing.assert_allclose(there[[6, 7]], -back[[7, 6]], atol=1e-6)
 
@@ -53,21 +42,21 @@ def test_turning_the_poles_turns_the_lean() -> None:
 def test_any_answers_are_rows(responses: list[str]) -> None:
     """Whatever is said, each answer has its row of finite numbers, the same as alone."""
     all_of_them = [asked(response) for response in responses]
-    seen = Seen(all_of_them, evasion_table())
-    near, words = seen.near_poles(), seen.words(style=True)
-    assert near.shape == (len(responses), POLES_SEEN)
+    seen = Seen(all_of_them, table())
+    near, words = seen.near_poles(), seen.words()
+    assert near.shape == (len(responses), 16)
     assert words.shape == (len(responses), 1 << BITS)
     assert np.isfinite(near).all()
     for at, one in enumerate(all_of_them):
-        alone = Seen([one], evasion_table())
+        alone = Seen([one], table())
         np.testing.assert_allclose(alone.near_poles()[0], near[at], atol=1e-5)
-        assert (alone.words(style=True) != words[[at]]).nnz == 0
+        assert (alone.words() != words[[at]]).nnz == 0
 
 
-def test_style_is_what_length_shows_in() -> None:
-    """The same words once and in many lines differ in style, and without it in number only."""
+def test_the_signs_of_an_answer_are_among_its_words() -> None:
+    """The same words once and in many lines differ: in how many there are, and in signs."""
     once, often = asked("Nobody knows."), asked("\n".join(["Nobody knows."] * 12))
-    bare = Seen([once, often], stance_table()).words(style=False)
-    styled = Seen([once, often], stance_table()).words(style=True)
+    seen = Seen([once, often], table())
+    bare, styled = seen.sentence_words(), seen.words()
     assert set(bare[0].indices) <= set(bare[1].indices)
     assert not set(styled[0].indices) <= set(styled[1].indices)

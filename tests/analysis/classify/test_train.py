@@ -1,14 +1,16 @@
 """The recipe learns manners and stances from tables of answers, and stores no text of them."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.classify import evasion, poles, respond, train, train_poles, training_rows
-from analysis.classify.grams import BUCKETS, counts, weighted
+from analysis.classify import poles, respond, train, train_poles, training_rows
+from analysis.classify.grams import BUCKETS
 from analysis.classify.labels import STANCES, STRATEGIES
+from analysis.classify.reader import HEADS
 from prompts.load import load_battery
 
 FORMS = {
@@ -85,40 +87,45 @@ def own() -> pd.DataFrame:
 
 
 def table_of(folder: Path) -> pd.DataFrame:
-    """The small record and the written answers, prepared."""
-    return train.prepared(
-        pd.concat([training_rows.record(record(folder)), own()], ignore_index=True)
-    )
+    """The small record and the written answers, with scores of a network that is mostly right."""
+    table = pd.concat([training_rows.record(record(folder)), own()], ignore_index=True)
+    table["outcome"] = table.outcome.fillna("")
+    rng = np.random.default_rng(0)
+    scores = table[["source", "id"]]
+    for head, names in (
+        ("manner", respond.MANNERS),
+        ("stance", STANCES),
+        ("strategy", STRATEGIES),
+    ):
+        truth = table["outcome" if head == "stance" else head]
+        for at in range(HEADS[head]):
+            noise = rng.normal(0, 0.3, len(table))
+            scores = scores.assign(**{f"{head}_{at}": 3.0 * (truth == names[at]) + noise})
+    return train.prepared(table, scores)
 
 
 def test_recipe(tmp_path: Path) -> None:
-    """Held-out answers are read right, and the weights that come back give the same scores."""
+    """Held-out answers are read right, and what is saved gives the same scores."""
     table = table_of(tmp_path)
-    heads, evading, text = train.fit(table)
+    every = [f"{head}_{at}" for head, size in HEADS.items() for at in range(size)]
+    table.loc[table.index // 6 % 2 == 0, every] = np.nan
+    heads, text = train.fit(table)
     found = [line for line in text.splitlines() if "macro-F1" in line]
-    names = ["battery en", "poles en", "record en", "record fi"]
+    names = ["battery en", "poles en", "record en", "record fi", "battery", "poles", "record"]
     assert [line.split(":")[0] for line in found[:-1]] == names
     assert all(float(line.split("accuracy ")[1].split()[0]) > 0.9 for line in found), text
     assert found[-1].startswith("strategy")
-    path = tmp_path / "weights.npz"
-    train.save(heads, path)
-    stored = respond.load(path)
+    respond.save(heads, tmp_path / "weights.npz")
+    stored = respond.load(tmp_path / "weights.npz")
     texts, asked = list(table.text), list(table.asked)
-    signs = respond.signs_of(texts, asked, ["en"] * len(texts))
-    for name in ("manner", "essay", "strategy"):
-        before, after = getattr(heads, name), getattr(stored, name)
-        grams = weighted(counts(texts, asked), heads.idf)
-        np.testing.assert_allclose(
-            before.scores(grams, signs), after.scores(grams, signs), atol=0.2
-        )
-    for name in ("topic", "other", "essay"):
-        np.testing.assert_array_equal(
-            getattr(heads.last, name).weights, getattr(stored.last, name).weights
-        )
-    read = [one for one in table.question if one and one.topic]
-    said = table.manner[[bool(one and one.topic) for one in table.question]].to_numpy()
-    scores = evasion.evasion(evading, read)[:, 0]
-    assert scores[said == "answers"].max() < scores[np.isin(said, ["deflects", "refuses"])].min()
+    before, after = (
+        respond.scores_of(one, texts, asked, ["en"] * len(texts)) for one in (heads, stored)
+    )
+    for name in respond.HEADS:
+        np.testing.assert_allclose(before[name], after[name], atol=0.2)
+    for name in respond.LASTS:
+        one, other = getattr(heads.last, name), getattr(stored.last, name)
+        np.testing.assert_array_equal(one.weights, other.weights)
 
 
 def test_stances_are_learned(tmp_path: Path) -> None:
@@ -129,19 +136,22 @@ def test_stances_are_learned(tmp_path: Path) -> None:
         "stance, a topic of the battery",
         "stance, other poles",
     ]
-    assert "to questions with poles of their own" in text
-    rows = table[table.outcome.isin(["pro", "con"]) & (table.topic != "") & ~table.excerpt]
-    found = poles.probabilities(heads, list(rows.question))
+    rows = table[table.outcome.isin(["pro", "con"])]
+    found = poles.probabilities(heads, list(rows.question), train.network_scores(rows)["stance"])
     assert (found[:, 0] > found[:, 2]).tolist() == (rows.outcome == "pro").tolist()
 
 
-def test_weights_are_numbers_only() -> None:
-    """The stored weights are small, and hold no text and no pickle."""
-    assert respond.WEIGHTS.stat().st_size < 2_000_000
-    with np.load(respond.WEIGHTS, allow_pickle=False) as stored:
-        assert all(stored[name].dtype.kind in "if" for name in stored.files)
-    assert respond.heads().manner.ngrams.shape == (len(respond.MANNERS), BUCKETS)
-    assert respond.heads().strategy.ngrams.shape == (len(STRATEGIES), BUCKETS)
+def test_what_the_network_learned_from_calibrates_nothing(tmp_path: Path) -> None:
+    """Answers without scores, which the network has seen, are in no last regression."""
+    table = table_of(tmp_path)
+    written = table[table.source == "written"]
+    seen = written.id.str.startswith(tuple(WORDS[:2]))
+    columns = [f"stance_{at}" for at in range(HEADS["stance"])]
+    part = written.copy()
+    part.loc[seen, columns] = np.nan
+    text = train_poles.fit(part)[1]
+    numbers = {re.search(r"right all \S+ of (\d+)", line)[1] for line in text.splitlines()}
+    assert numbers == {"9", "15"}
 
 
 def test_both_sources_and_all_manners_weigh_the_same() -> None:
@@ -160,24 +170,13 @@ def test_both_sources_and_all_manners_weigh_the_same() -> None:
     assert sums.to_numpy() == pytest.approx(sums.iloc[0])
 
 
-def test_a_model_is_in_one_fold(tmp_path: Path) -> None:
-    """No model, no prompt and no topic of the first answers is learned from in its test's fold.
-
-    Of the answers that were written later each has a fold, and its excerpts are in it.
-    """
-    table = table_of(tmp_path)
-    together = (table.source == "record") | table.own | (table.topic == "")
-    assert all(len(set(part)) == 1 for _, part in table.fold[together].groupby(table.group))
-    assert all(len(set(part)) == 1 for _, part in table.fold[~together].groupby(table.id))
-    assert table.fold.nunique() == train.FOLDS
-
-
-def test_what_is_read() -> None:
-    """Answers are read for what they say, with or without poles; excerpts are not."""
-    table = own().assign(excerpt=[True] + [False] * 59)
-    bare = table.iloc[[1]].assign(pro="", con="", topic="")
-    read = train.questions(pd.concat([table, bare], ignore_index=True))
-    assert [place for place, one in enumerate(read) if one is None] == [0]
+def test_rare_kinds_count_more_than_their_share() -> None:
+    """A kind with four times the rows counts twice as much, and weights average to one."""
+    rows = pd.DataFrame({"kind": ["a"] * 40 + ["b"] * 10})
+    weight = pd.Series(train.evened(rows, "kind"))
+    sums = weight.groupby(rows.kind).sum()
+    assert sums["a"] == pytest.approx(2 * sums["b"])
+    assert weight.mean() == pytest.approx(1)
 
 
 def test_essays_are_told_by_their_prompt_and_by_their_length(tmp_path: Path) -> None:
@@ -186,6 +185,26 @@ def test_essays_are_told_by_their_prompt_and_by_their_length(tmp_path: Path) -> 
     prompts = ["Write about salt and wool.", "Should salt be sold?"]
     assert respond.ask_for_essays(prompts, train.gate(table)).tolist() == [True, False]
     assert respond.are_long(["No.", "A town by the sea. " * 100]).tolist() == [False, True]
+
+
+def test_weights_are_numbers_only() -> None:
+    """The stored weights are small, and hold no text and no pickle."""
+    assert respond.WEIGHTS.stat().st_size < 2_000_000
+    with np.load(respond.WEIGHTS, allow_pickle=False) as stored:
+        assert all(stored[name].dtype.kind in "if" for name in stored.files)
+    assert respond.heads().manner.ngrams.shape == (len(respond.MANNERS), BUCKETS)
+    assert respond.heads().strategy.ngrams.shape == (len(STRATEGIES), BUCKETS)
+
+
+def test_a_model_is_in_one_fold(tmp_path: Path) -> None:
+    """No model, no prompt and no topic of the first answers is learned from in its test's fold.
+
+    Of the answers that were written later each has a fold.
+    """
+    table = table_of(tmp_path)
+    together = (table.source == "record") | table.own | (table.topic == "")
+    assert all(len(set(part)) == 1 for _, part in table.fold[together].groupby(table.group))
+    assert table.fold.nunique() == train.FOLDS
 
 
 def test_excerpts_are_short_answers(tmp_path: Path) -> None:

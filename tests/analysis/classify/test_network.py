@@ -1,0 +1,187 @@
+"""The network learns from answers, and what is written for use computes what was taught."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from analysis.classify import e5_file, train_reader
+from analysis.classify.e5_file import BLOCK, Encoder
+from analysis.classify.network import LONGEST, Network, tokenizer, write
+from analysis.classify.reader import HEADS, Texts, load, padded, read, sequences
+from analysis.classify.respond import MANNERS
+from analysis.classify.train_reader import kept_pieces, learned_from, left_out, rows_of, taught
+from prompts.errors import UsageError
+
+SIZE, INNER, LAYERS = 32, 64, 2
+LETTERS = "abcdefghijklmnopqrstuvwxyz.,'?!"
+SAID = {
+    "answers": "the harbour is old and lies by the sea",
+    "deflects": "many people see it in many ways",
+    "refuses": "i can't help with it, sorry",
+    "degenerate": "a a a a a a a a a",
+}
+
+
+def small_encoder(seed: int = 0) -> Encoder:
+    """A made-up one: two layers of 32 dimensions, whose word pieces are letters."""
+    rng = np.random.default_rng(seed)
+    pieces = ["<s>", "<pad>", "</s>", "<unk>", *(f"▁{one}" for one in LETTERS), "▁", *LETTERS]
+    tensors = {
+        "emb.word": blocks(rng, len(pieces) * SIZE),
+        "emb.pos": rng.normal(0, 0.02, (LONGEST + 5) * SIZE).astype(np.float32),
+        "emb.type": np.zeros(2 * SIZE, np.float32),
+    }
+    for name in ("emb.ln", *(f"l{at}.{kind}" for at in range(LAYERS) for kind in ("aln", "oln"))):
+        tensors |= {f"{name}.w": np.ones(SIZE, np.float32), f"{name}.b": np.zeros(SIZE, np.float32)}
+    for at in range(LAYERS):
+        for kind in ("q", "k", "v", "ao", "fi", "fo"):
+            tensors[f"l{at}.{kind}.w"] = blocks(rng, SIZE * (INNER if kind[0] == "f" else SIZE))
+            size = INNER if kind == "fi" else SIZE
+            tensors[f"l{at}.{kind}.b"] = np.zeros(size, np.float32)
+    return Encoder(
+        sizes={
+            "dimensions": SIZE,
+            "layers": LAYERS,
+            "heads": 2,
+            "inner": INNER,
+            "pieces": len(pieces),
+            "places": LONGEST + 5,
+            "types": 2,
+        },
+        pieces=pieces,
+        scores=np.linspace(-2, -9, len(pieces)).astype(np.float32),
+        special={"begin": 0, "pad": 1, "end": 2, "unknown": 3},
+        tensors=tensors,
+    )
+
+
+def blocks(rng: np.random.Generator, size: int) -> np.ndarray:
+    """Random weights in 4 bits."""
+    found = np.zeros(size // 32, BLOCK)
+    found["scale"] = 0.04
+    found["codes"] = rng.integers(0, 256, (size // 32, 16))
+    return found
+
+
+ENCODER = small_encoder()
+EVERY = np.arange(len(ENCODER.pieces))
+
+
+def rows(times: int = 40) -> pd.DataFrame:
+    """Answers whose words say their manner."""
+    table = pd.DataFrame(
+        [
+            {
+                "source": "written",
+                "id": f"{manner} {time}",
+                "group": f"why {time}?",
+                "language": "en",
+                "asked": f"why {time}?",
+                "text": said,
+                "manner": manner,
+                "outcome": manner,
+                "strategy": "changes-subject" if manner == "deflects" else "",
+                "topic": "",
+                "pro": "",
+                "con": "",
+                "own": False,
+                "learned": True,
+                "rule": None,
+                "excerpt": False,
+            }
+            for manner, said in SAID.items()
+            for time in range(times)
+        ]
+    )
+    return table.assign(rule=table.rule.astype(object))
+
+
+def test_it_learns_what_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After some rounds every manner is told, by the network as it is written for use too."""
+    monkeypatch.setattr(train_reader, "EPOCHS", 30)
+    monkeypatch.setattr(train_reader, "PACE", 3e-3)
+    told: list[str] = []
+    network, pieces = taught(ENCODER, EVERY, rows_of(rows()), told.append, depth=2)
+    assert told[0].startswith("step 0 of 90")
+    texts = [Texts(said, "why?") for said in SAID.values()]
+    write(network, pieces, texts, tmp_path / "reader.npz", tmp_path / "reader.onnx")
+    found = read(load(tmp_path / "reader.npz", tmp_path / "reader.onnx"), texts)
+    assert found["manner"].argmax(axis=1).tolist() == list(range(len(MANNERS)))
+    with torch.no_grad():
+        inputs = padded(sequences(pieces, texts))
+        scores = network(*map(torch.from_numpy, inputs)).numpy()
+    written = np.hstack([found[name] for name in HEADS])
+    assert np.abs(written - scores).max() < 0.05 * np.abs(scores).max()
+
+
+def test_the_encoder_is_where_it_begins() -> None:
+    """Vectors, places and layers are the encoder's; a text of any length has its place."""
+    kept = EVERY[:20]
+    network = Network(ENCODER, kept, 1)
+    assert network.vectors.shape == (20, 32)
+    assert network.places.shape == (LONGEST, 32)
+    word = tokenizer(ENCODER, EVERY).encode("sea", add_special_tokens=False)
+    assert word.tokens == ["▁s", "e", "a"]
+    bias = network.body.layers[0].q.weight.detach().numpy().ravel()
+    codes = ENCODER.tensors["l0.q.w"]
+    assert bias[0] == pytest.approx((int(codes["codes"][0, 0] & 15) - 8) * 0.04, abs=1e-3)
+
+
+def test_word_pieces_that_are_kept() -> None:
+    """Those that several texts have, all single characters and the marks."""
+    kept = kept_pieces(ENCODER, ["see the sea", "so"])
+    names = {ENCODER.pieces[at] for at in kept}
+    assert {"<s>", "</s>", "<unk>", "▁", "a", "z", "▁s"} <= names
+    assert "▁t" not in names
+
+
+def test_what_is_unknown_costs_nothing() -> None:
+    """A stance counts on the battery's topics alone, and a strategy of what evades."""
+    table = rows(1).iloc[:1].assign(outcome="pro")
+    scores = torch.zeros(1, sum(HEADS.values()))
+    scores[0, HEADS["manner"] + 2] = 5.0
+    there, elsewhere = (
+        float(train_reader.loss_of(scores, rows_of(table.assign(topic=topic)), np.array([0])))
+        for topic in ("abortion", "")
+    )
+    assert elsewhere == pytest.approx(np.log(HEADS["manner"]), abs=1e-4)
+    assert there > elsewhere + 4
+
+
+def test_what_is_left_out() -> None:
+    """A prompt is left out whole, and no model of the record is both learned from and left out."""
+    table = pd.concat([rows(), rows().assign(source="record", group=["m1", "m2", "m3", "m4"] * 40)])
+    table = table.reset_index(drop=True).assign(out=left_out(table.reset_index(drop=True)))
+    assert table.groupby(["source", "group"]).out.nunique().max() == 1
+    assert table.groupby("source").out.any().all()
+    assert not table.out.all()
+
+
+def test_hard_rows_are_shown_more_often() -> None:
+    """Degenerate answers that no rule tells are shown three times, excerpts of answers once."""
+    table = rows(10)
+    shown = learned_from(table.assign(text=table.text + ". And so it goes on and on."))
+    assert (shown.manner[~shown.excerpt] == "degenerate").sum() == 30
+    assert set(shown.manner[shown.excerpt]) == {"answers"}
+
+
+def test_another_file_is_no_encoder(tmp_path: Path) -> None:
+    """A file of another kind is refused in words."""
+    path = tmp_path / "other.bin"
+    path.write_bytes(b"GGUF" + bytes(100))
+    with pytest.raises(UsageError, match="not an encoder"):
+        e5_file.read_encoder(path)
+
+
+def test_the_real_encoder() -> None:
+    """The package's file holds 12 layers of 384 dimensions and 250,037 word pieces."""
+    encoder = e5_file.read_encoder(e5_file.encoder_file())
+    assert encoder.sizes["dimensions"] == 384
+    assert encoder.sizes["layers"] == 12
+    assert len(encoder.pieces) == 250_002
+    assert encoder.pieces[encoder.special["end"]] == "</s>"
+    found = tokenizer(encoder, np.arange(len(encoder.pieces)))
+    assert found.encode("the harbour", add_special_tokens=False).tokens[0] == "▁the"
