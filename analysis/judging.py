@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import pandas as pd
-
     from analysis.classify.judge_panel import Panel
     from probes.catalogue import ModelEntry
     from probes.engine import Watch
@@ -53,22 +51,8 @@ def judge_run(path: Path, entries: Sequence[ModelEntry], watch: Watch) -> Panel:
     with runfile.writing(path) as db, runfile.transaction(db):
         keep(db, panel.name, panel.version, labels)
         choose(db, panel.name, panel.version)
-        runfile.set_manifest(db, judges=_in_words(panel.figures))
+        runfile.set_manifest(db, judges=json.loads(panel.figures.to_json(orient="records")))
     return panel
-
-
-def _in_words(figures: pd.DataFrame) -> dict[str, str]:
-    """What the manifest says of judges: a line for each language and judge, or pair of raters."""
-    said: dict[str, list[str]] = {}
-    for row in figures.to_dict("records"):
-        found = (
-            f"undefined ({row['reason']})"
-            if row["reason"]
-            else f"{row['value']:.3f} [{row['low']:.3f}, {row['high']:.3f}] of {row['n']}"
-        )
-        raters = ", ".join(name for name in (row["language"], row["a"], row["b"]) if name)
-        said.setdefault(raters, []).append(f"{row['measure']} {found}")
-    return {raters: "; ".join(measures) for raters, measures in said.items()}
 
 
 class _Kept:

@@ -63,6 +63,7 @@ class Study:
             responses, and how many of their labels abstain: see `measured.classifier_table` and
             `measured.abstentions`.
         classifier_name: name and version, as ``Tables.classifier``.
+        judges: as ``Tables.judges``.
     """
 
     models: pd.DataFrame
@@ -80,6 +81,7 @@ class Study:
     corrected: pd.DataFrame = field(default_factory=pd.DataFrame)
     classifier: pd.DataFrame = field(default_factory=pd.DataFrame)
     classifier_name: str = ""
+    judges: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ def study(
             tables.classifier, sorted(tables.opened["language"].unique()), known
         ).merge(measured.abstentions(tables.opened), on="language", how="left"),
         classifier_name=tables.classifier,
+        judges=tables.judges,
     )
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analysis.agreement import COLUMNS
+from analysis.classify.labels import JUDGE
 from probes import runfile
 from probes.cell import SCORED
 from prompts.errors import RunFileError
@@ -54,6 +56,8 @@ class Tables:
             ``labelled`` is when, ISO 8601 in UTC. ``probe`` is that of ``opened``.
         classifier: name and version of what labelled ``opened``, such as ``doxa-reader 1``;
             empty where nothing is labelled.
+        judges: how far the judges that labelled ``opened`` agree and can be relied on, as
+            `judge_panel.Panel.figures`; no rows where something else labelled it.
     """
 
     manifest: dict[str, Any]
@@ -64,6 +68,7 @@ class Tables:
     examples: pd.DataFrame = field(default_factory=pd.DataFrame)
     audit: pd.DataFrame = field(default_factory=pd.DataFrame)
     classifier: str = ""
+    judges: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 def load(path: Path) -> Tables:
@@ -99,7 +104,15 @@ def load(path: Path) -> Tables:
         ) from error
     models["failed"] = models["id"].map(failed).fillna(0).astype(int)
     audit.insert(1, "model", audit.pop("weights").map(names))
-    return Tables(manifest, models, scored, opened, exact, examples, audit, classifier)
+    judges = _judges(manifest.pop("judges", []), classifier)
+    return Tables(manifest, models, scored, opened, exact, examples, audit, classifier, judges)
+
+
+def _judges(figures: list[dict[str, Any]], classifier: str) -> pd.DataFrame:
+    """The figures that a run file keeps of judges, if it is their labels that count."""
+    found = figures if classifier.startswith(JUDGE) else []
+    table = pd.DataFrame(found, columns=["language", "a", "b", *COLUMNS])
+    return table.astype({"value": float, "low": float, "high": float})
 
 
 def only(tables: Tables, models: Sequence[str]) -> Tables:

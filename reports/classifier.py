@@ -9,10 +9,11 @@ from analysis.classify.measured import UNMEASURED
 from reports import languages
 from reports.document import Bullets, Cell, Column, Paragraph, Section, Table
 from reports.figures import UNDEFINED, interval, listed, number, percent
+from reports.judge_table import ALONE, NOTES, PAIRS, rater
 from reports.records import records
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import pandas as pd
 
@@ -38,6 +39,8 @@ def classifier(study: Study) -> Section | None:
     )
     tested = found[found["reason"] == ""]
     if tested.empty:
+        if not study.judges.empty:
+            return Section(TITLE, tuple(_of_judges(study)))
         unknown = (found["reason"] == UNMEASURED).any()
         why = "" if unknown else "There are no test answers in the languages of this run. "
         return Section(
@@ -63,6 +66,40 @@ def classifier(study: Study) -> Section | None:
         Bullets((*_doubts(tested), *_abstains(found), *_untested(found), *_legend()), small=True),
     ]
     return Section(TITLE, tuple(blocks))
+
+
+def _of_judges(study: Study) -> Iterator[Block]:
+    """What is known of judges, whose errors were not measured."""
+    yield Paragraph(
+        f"Written answers were labelled by {study.classifier_name}: language models that were "
+        "asked, for every answer, which outcome describes it; where there are several, the "
+        "majority says. Their errors were not measured, and no rate is corrected for them."
+    )
+    alone = study.judges["b"] == ""
+    for rows, titles, caption in (
+        (alone, ALONE, "Each judge by itself, with 95% intervals"),
+        (~alone, PAIRS, "How far two raters agree, with 95% intervals"),
+    ):
+        if rows.any():
+            yield _figures(study.judges[rows], titles, caption)
+    yield Bullets(NOTES, small=True)
+
+
+def _figures(figures: pd.DataFrame, titles: Mapping[str, str], caption: str) -> Table:
+    lines = []
+    for (language, a, b), rows in figures.groupby(["language", "a", "b"], sort=False):
+        of = {row["measure"]: row for row in records(rows)}
+        cells = [
+            f"{number(row['value'])}\n{interval(row['low'], row['high'])}"
+            for row in map(of.__getitem__, titles)
+        ]
+        raters = "\n".join(rater(str(name)) for name in (a, b) if name)
+        n = str(rows["n"].iloc[0])
+        name = Cell(languages.name(str(language)), "strong")
+        lines.append((name, *map(Cell, (raters, n, *cells))))
+    measures = [Column(title, right=True) for title in titles.values()]
+    head = (Column("Language", 1), Column("Raters", 1), Column("n", right=True), *measures)
+    return Table(caption, head, tuple(lines))
 
 
 def _table(found: pd.DataFrame) -> Table:

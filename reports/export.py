@@ -62,6 +62,7 @@ def export(tables: Tables, study: Study, explored: Exploration, directory: Path)
         "outcomes": study.outcomes,
         "outcomes_corrected": study.corrected,
         "classifier": study.classifier,
+        "judges": study.judges,
         "switches": study.switches,
         **_multiverse(study),
         "shares": explored.shares,

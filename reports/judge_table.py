@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from analysis.classify.judge_panel import COVERED, SAME_IN_BOTH
-from analysis.classify.labels import NAME
+from analysis.classify.labels import JUDGE, NAME
 from probes.plain_text import for_terminal
 from reports import languages
 from reports.figures import interval, number
@@ -69,12 +69,13 @@ def _table(figures: pd.DataFrame, titles: dict[str, str], console: Console) -> T
         ]
         table.add_row(
             Text(for_terminal(languages.name(str(language)))),
-            Text("\n".join(_rater(str(name)) for name in (a, b) if name)),
+            Text("\n".join(for_terminal(rater(str(name))) for name in (a, b) if name)),
             str(rows["n"].iloc[0]),
             *cells,
         )
     return table
 
 
-def _rater(name: str) -> str:
-    return "trained" if name == NAME else for_terminal(name.removeprefix("judge:"))
+def rater(name: str) -> str:
+    """A rater's name, short."""
+    return "trained" if name == NAME else name.removeprefix(JUDGE)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analysis.classify.judge_prompt import LIMITS, cells, outcomes
-from analysis.classify.labels import OUTCOMES, STANCES, Answer, Label, Outcome
+from analysis.classify.labels import JUDGE, OUTCOMES, STANCES, Answer, Label, Outcome
 from analysis.classify.language import asked_share, language_of, script_of
 from analysis.classify.text import clean
 
@@ -75,7 +75,7 @@ def name_of(models: Sequence[ModelDescription]) -> tuple[str, str]:
     The version holds `VERSION` and the first 12 hexadecimal digits of each judge's weights.
     """
     return (
-        "judge:" + "+".join(model.id for model in models),
+        JUDGE + "+".join(model.id for model in models),
         f"{VERSION}-" + "+".join(model.weights[:12] for model in models),
     )
 

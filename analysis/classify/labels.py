@@ -13,6 +13,9 @@ NAME = "doxa-reader"
 VERSION = "5"
 """Changes with every change of rules, phrases or weights; stored beside each label."""
 
+JUDGE = "judge:"
+"""What the name of a classifier begins with that is one model as judge, or several."""
+
 Outcome = Literal["pro", "both", "con", "answers", "deflects", "refuses", "degenerate"]
 Script = Literal[
     "Latin", "Cyrillic", "Arabic", "Devanagari", "Han", "Kana", "Hangul", "other", "none"

@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from analysis.classify.judge_panel import COLUMNS
 from analysis.classify.measured import classifier_table
 from reports.classifier import classifier
 from reports.content import document
 from reports.document import Bullets, Paragraph, Table
+from reports.judge_table import ALONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,6 +101,38 @@ def test_another_classifier_is_not_measured(study: Study, errors_in: Errors) -> 
     assert "labelled by judge <b>qwen</b> 1. Its errors were not measured" in text
     _, none = shown(classifier(measured(study, errors_in(("ru",)))))
     assert "no test answers in the languages of this run" in none
+
+
+def test_judges_are_shown_with_their_agreement(study: Study, errors_in: Errors) -> None:
+    """Whose labels they are, what each judge is worth by itself, and how far two raters agree."""
+    names = ["judge:one", "judge:two"]
+    rows = [("en", names[0], "", measure, 0.5, 0.25, 0.75, 8, "") for measure in ALONE]
+    rows += [("en", *names, measure, 0.9, 0.6, 1.0, 8, "") for measure in ("agreement", "ac1")]
+    nan = float("nan")
+    rows += [("en", *names, name, nan, nan, nan, 8, "all alike") for name in ("kappa", "alpha")]
+    figures = pd.DataFrame(rows, columns=COLUMNS)
+    judged = replace(study, classifier_name="judge:one+two 1-abc", judges=figures)
+    section = classifier(measured(judged, errors_in(LANGUAGES)))
+    assert section is not None
+    first, second = (block for block in section.blocks if isinstance(block, Table))
+    assert [cell.text for cell in first.rows[0]] == [
+        "English",
+        "one",
+        "8",
+        *["0.50\n[0.25, 0.75]"] * 2,
+    ]
+    assert [cell.text for cell in second.rows[0]] == [
+        "English",
+        "one\ntwo",
+        "8",
+        "0.90\n[0.60, 1.00]",
+        "–\n–",
+        "0.90\n[0.60, 1.00]",
+        "–\n–",
+    ]
+    _, text = shown(section)
+    assert "labelled by judge:one+two 1-abc: language models" in text
+    assert "that does not say who is right" in text
 
 
 def test_unlabelled_answers_have_no_section(study: Study) -> None:
