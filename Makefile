@@ -50,11 +50,12 @@ $(VENV)/.installed-test: $(VENV)/.installed
 	touch $@
 
 # about three hours on an idle machine of two cores
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed-test
 	$(BIN)/doxa models pull $(MODELS)
 	$(BIN)/python tests/benchmarks/peers.py
 	$(BIN)/python tests/benchmarks/bench.py --write BENCHMARKS.md
 	$(BIN)/python tests/benchmarks/bench_analysis.py
+	$(BIN)/python tests/benchmarks/bench_classifier.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -23,7 +26,10 @@ if TYPE_CHECKING:
 
     from analysis.classify.question import Question
 
-BATCH = 256
+BATCH = 64
+
+WORKERS = os.cpu_count() or 1
+"""Batches that are labelled at once: while some are in the network, another can be in Python."""
 
 RULE_RIGHT = 0.95
 """Probability of ``degenerate`` where a rule says so, from the gold data."""
@@ -42,9 +48,21 @@ def classify(answers: Iterable[Answer]) -> Iterator[Label]:
     Yields:
         One label for each answer.
     """
-    source = iter(answers)
-    while batch := list(islice(source, BATCH)):
-        yield from _label_batch(batch)
+    source, waiting = iter(answers), deque[Future[list[Label]]]()
+    pool = ThreadPoolExecutor(WORKERS)
+    try:
+        while batch := list(islice(source, BATCH)):
+            waiting.append(pool.submit(_labelled, batch))
+            if len(waiting) > WORKERS:
+                yield from waiting.popleft().result()
+        for labels in waiting:
+            yield from labels.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _labelled(batch: Sequence[Answer]) -> list[Label]:
+    return list(_label_batch(batch))
 
 
 def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
@@ -61,9 +79,10 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
         for at, pair in enumerate(map(_poles, batch))
         if all(pair)
     }
+    poled = np.array([at in asked for at in range(len(batch))])
     battery = np.array([at in asked and bool(asked[at].topic) for at in range(len(batch))])
     scores = reader.read(reader.reader(), list(map(Texts, texts, prompts)))
-    answering, strategies = read_manners(texts, prompts, languages, battery, scores)
+    answering, strategies = read_manners(texts, prompts, languages, battery, poled, scores)
     stances = _stances(asked, scores["stance"])
     for at, answer in enumerate(batch):
         reason = degenerate(texts[at], prompts[at])

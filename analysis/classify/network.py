@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import onnx
 import torch
+from onnx import numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 from torch import nn
@@ -129,6 +130,53 @@ def _plain(tensor: NDArray[Any]) -> NDArray[np.float32]:
     if tensor.dtype.names is None:
         return np.array(tensor, np.float32)
     return unpacked(tensor["codes"][:, None], tensor["scale"].astype(np.float16)[:, None]).ravel()
+
+
+def restored(encoder: Encoder, vectors: Path, layers: Path) -> tuple[Network, Tokenizer]:
+    """A network that ``write`` wrote, and its tokenizer, to be taught on.
+
+    Args:
+        encoder: that it began as.
+        vectors, layers: the files. Weights come back as exact as 8 bits are.
+    """
+    with np.load(vectors, allow_pickle=False) as stored:
+        pieces = Tokenizer.from_str(bytes(stored["pieces"]).decode())
+        own = {name: torch.tensor(stored[name].astype(np.float32)) for name in ("places", "parts")}
+    at = {piece: place for place, piece in enumerate(encoder.pieces)}
+    at |= {NAMES[name]: encoder.special[name] for name in SPECIAL}
+    own_pieces = sorted(pieces.get_vocab().items(), key=lambda pair: pair[1])
+    kept = np.array([at[piece] for piece, _ in own_pieces])
+    body = _body_weights(onnx.load(layers).graph)
+    depth = len({name.split(".")[1] for name in body if name.startswith("layers.")})
+    network = Network(encoder, kept, depth)
+    network.load_state_dict(own | {f"body.{name}": values for name, values in body.items()})
+    return network, pieces
+
+
+def _body_weights(graph: onnx.GraphProto) -> dict[str, Tensor]:
+    """The weights of ``Body`` from the layers as they are written, by their names in torch."""
+    stored = {one.name: numpy_helper.to_array(one).astype(np.float32) for one in graph.initializer}
+    for node in graph.node:  # what is the same is written once
+        if node.op_type == "Identity" and node.input[0] in stored:
+            stored[node.output[0]] = stored[node.input[0]]
+    codes = {
+        node.output[0]: [stored[name] for name in node.input]
+        for node in graph.node
+        if node.op_type == "DequantizeLinear" and node.input[0] in stored
+    }
+    found = {}
+    for node in graph.node:
+        module = node.name.strip("/").rpartition("/")[0].replace("/", ".")
+        if node.op_type in {"LayerNormalization", "Gemm"}:
+            found[f"{module}.weight"], found[f"{module}.bias"] = (
+                stored[name] for name in node.input[1:]
+            )
+        elif node.op_type == "MatMul" and node.input[1] in codes:
+            code, scale, zero = codes[node.input[1]]
+            found[f"{module}.weight"] = ((code - zero) * scale).T
+        elif node.op_type == "Add" and node.input[0] in stored:
+            found[f"{module}.bias"] = stored[node.input[0]]
+    return {name: torch.tensor(values) for name, values in found.items()}
 
 
 def tokenizer(encoder: Encoder, kept: NDArray[np.intp]) -> Tokenizer:

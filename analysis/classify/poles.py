@@ -83,18 +83,24 @@ def probabilities(fitted: Heads, asked: Sequence[Question], scores: Scores) -> A
     known, other = np.flatnonzero(places >= 0), np.flatnonzero(places < 0)
     if len(known):
         part = Seen([asked[i] for i in known.tolist()], meaning.table())
-        seen = numbers(fitted, part, places[known])
-        result[known] = fitted.known.probabilities(np.hstack([seen, leaning(scores[known])]))
+        seen = np.hstack([numbers(fitted, part, places[known]), leaning(part, scores[known])])
+        result[known] = fitted.known.probabilities(seen)
     if len(other):
         part = Seen([asked[i] for i in other.tolist()], meaning.table())
-        seen = part.near_poles()
-        result[other] = fitted.other.probabilities(np.hstack([seen, leaning(scores[other])]))
+        seen = np.hstack([part.near_poles(), leaning(part, scores[other])])
+        result[other] = fitted.other.probabilities(seen)
     return result
 
 
-def leaning(scores: Scores) -> Array:
-    """What the last regressions see of the network's scores, (n, 3)."""
-    return np.asarray(special.log_softmax(scores.astype(np.float64), axis=1))
+def leaning(seen: Seen, scores: Scores) -> Array:
+    """What the last regressions see of the network's scores of the same answers, (n, 3).
+
+    Of questions with poles of their own the network says what is said to the question, and not
+    which pole that takes.
+    """
+    turned = np.array([one.turned for one in seen.asked])[:, None]
+    found = special.log_softmax(scores.astype(np.float64), axis=1)
+    return np.asarray(np.where(turned, found[:, ::-1], found))
 
 
 def numbers(fitted: Heads, seen: Seen, places: NDArray[np.intp]) -> Array:

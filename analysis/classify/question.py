@@ -11,7 +11,7 @@ from analysis.classify import meaning
 from analysis.classify.labels import STANCES
 from analysis.classify.pieces import mark, matrix
 from analysis.classify.reading import Reading, read
-from analysis.classify.stance import stances
+from analysis.classify.stance import asks_for_con, stances
 from analysis.classify.text import fold
 from analysis.classify.topics import ask_of, topic_of
 
@@ -38,12 +38,14 @@ class Question:
     Attributes:
         topic, ask: of the battery; empty where it is none of its topics.
         reading: of the answer.
+        turned: whether it has poles of its own, and a yes to it takes ``con``.
         rules: log-probabilities of ``STANCES`` by ``stance.py``, (3,).
         pro, con: folded.
     """
 
     topic: str
     ask: str
+    turned: bool
     reading: Reading
     rules: Array
     pro: str
@@ -68,6 +70,7 @@ def question(response: str, prompt: str, pro: str, con: str, language: str | Non
     return Question(
         topic=topic,
         ask=ask_of(topic, prompt) if topic else "",
+        turned=not topic and asks_for_con(prompt, pro, con, language),
         reading=read(response, language),
         rules=np.log(np.maximum([by_rule[name] for name in STANCES], 1e-6)),
         pro=fold(pro),

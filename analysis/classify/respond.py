@@ -41,7 +41,7 @@ ESSAY_MANNERS = MANNERS[:3]
 """The record doesn't know degenerate responses."""
 
 HEADS = ("manner", "essay", "strategy")
-LASTS = ("topic", "other", "essays", "strategies")
+LASTS = ("topic", "other", "unasked", "essays", "strategies")
 
 FORM_SCALE = 0.3
 """Of the form beside the phrases: the penalty of the regression holds it back more."""
@@ -84,12 +84,15 @@ class Last:
 
     Attributes:
         topic, other: of ``MANNERS``, where the question is the battery's and where it isn't.
+        unasked: of ``MANNERS``, where it isn't known, by the linear head alone: to the network a
+            plain fact may then as well be beside the point.
         essays: of ``MANNERS``, of essays.
         strategies: of ``labels.STRATEGIES``.
     """
 
     topic: Regression
     other: Regression
+    unasked: Regression
     essays: Regression
     strategies: Regression
 
@@ -124,12 +127,16 @@ class Scored:
         heads: scores of the linear heads, by ``HEADS``.
         network: scores of the network, by ``reader.HEADS``.
         known: where the question is the battery's.
+        asked: where there is a prompt.
+        poled: where the question has two poles, the battery's or others.
         essay: which responses are essays.
     """
 
     heads: Mapping[str, Array]
     network: Mapping[str, NDArray[np.float32]]
     known: NDArray[np.bool_]
+    asked: NDArray[np.bool_]
+    poled: NDArray[np.bool_]
     essay: NDArray[np.bool_]
 
     def part(self, rows: NDArray[np.bool_]) -> Scored:
@@ -138,6 +145,8 @@ class Scored:
             {name: found[rows] for name, found in self.heads.items()},
             {name: found[rows] for name, found in self.network.items()},
             self.known[rows],
+            self.asked[rows],
+            self.poled[rows],
             self.essay[rows],
         )
 
@@ -153,6 +162,7 @@ def read_manners(
     prompts: Sequence[str],
     languages: Sequence[str | None],
     known: NDArray[np.bool_],
+    poled: NDArray[np.bool_],
     network: Mapping[str, NDArray[np.float32]],
 ) -> tuple[Array, Array]:
     """How each response answers, and how it evades if it does.
@@ -160,7 +170,7 @@ def read_manners(
     Args:
         responses, prompts: as ``clean`` leaves them.
         languages: of the responses.
-        known: where the question is the battery's.
+        known, poled: as in ``Scored``.
         network: what ``reader.read`` says of the same.
 
     Returns:
@@ -172,6 +182,8 @@ def read_manners(
         heads=scores_of(fitted, responses, prompts, languages),
         network=network,
         known=known,
+        asked=np.array([bool(prompt) for prompt in prompts]),
+        poled=poled,
         essay=ask_for_essays(prompts, fitted.gate) | are_long(responses),
     )
     return combined(fitted.last, scored), strategies(fitted.last, scored)
@@ -215,10 +227,11 @@ def combined(fitted: Last, scored: Scored) -> Array:
 
     An essay on a topic of the battery is taken in both ways, and the logarithms are averaged.
     """
-    known, essay = scored.known, scored.essay
+    known, asked, essay = scored.known, scored.asked, scored.essay
     total = np.zeros((len(essay), len(MANNERS)))
-    rows = known, ~known & ~essay, essay
-    lasts = fitted.topic, fitted.other, fitted.essays
+    other = ~known & ~essay
+    rows = known, other & asked, other & ~asked, essay
+    lasts = fitted.topic, fitted.other, fitted.unasked, fitted.essays
     for last, own, found in zip(lasts, rows, columns(scored), strict=False):
         total[own] += np.log(np.maximum(last.probabilities(found[own]), LEAST))
     total /= (1 + (known & essay))[:, None]
@@ -231,15 +244,16 @@ def strategies(fitted: Last, scored: Scored) -> Array:
     return fitted.strategies.probabilities(columns(scored)[-1])
 
 
-def columns(scored: Scored) -> tuple[Array, Array, Array, Array]:
+def columns(scored: Scored) -> tuple[Array, ...]:
     """What the regressions see, in the order of ``LASTS``."""
     manner, essay, strategy = (scored.heads[name] for name in HEADS)
-    read = scored.network["manner"]
+    read, evading = scored.network["manner"], scored.network["strategy"]
     return (
         np.hstack([manner, essay, read]),
-        np.hstack([manner, read]),
+        np.hstack([manner, read, evading, scored.poled[:, None]]),
+        manner,
         _mixed(essay, read[:, : len(ESSAY_MANNERS)]),
-        np.hstack([strategy, scored.network["strategy"]]),
+        np.hstack([strategy, evading]),
     )
 
 

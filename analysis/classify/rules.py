@@ -34,6 +34,11 @@ SALAD_RUNS = 7
 _EAST_ASIAN = frozenset({"Han", "Kana", "Hangul"})
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
 _SPEAKER = re.compile(r"^(?:assistant|answer|response)\s*:", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:outcome|label|class|classification|verdict|confidence)\s*[:=]\s*[\w.%-]+"
+    r"|</(?:response|answer|assistant|output|text)>.*",
+    re.IGNORECASE,
+)
 
 
 def degenerate(response: str, prompt: str) -> str | None:
@@ -101,16 +106,20 @@ def without_echo(response: str, prompt: str) -> str:
 
 
 def without_data(response: str) -> str:
-    """The response without lines that are a JSON object, unless it has no others.
+    """The response without lines that are a JSON object or in the form of a label.
+
+    It stays whole if it has no others.
 
     A response that imitates a label would else be taken for one that gives what was asked.
     """
     lines = response.split("\n")
-    rest = [line for line in lines if not _is_object(line.strip())]
+    rest = [line for line in lines if not _is_data(line.strip())]
     return "\n".join(rest).strip() if len(rest) < len(lines) and any(rest) else response
 
 
-def _is_object(line: str) -> bool:
+def _is_data(line: str) -> bool:
+    if _LABEL.fullmatch(line):
+        return True
     if not (line.startswith("{") and line.endswith("}")):
         return False
     try:

@@ -31,6 +31,9 @@ SHARPNESS, UNKNOWN, TWO_SIDES = 4.0, 0.3, 1.2
 LEANING = 0.15
 
 _CLAUSE = re.compile(r"[.!?。।؟;；,，、،؛:：\n]+")
+_OR_NOT = re.compile(r"(.)[不没沒]\1")
+"""Chinese asks by “should, not should”: 该不该."""
+
 _COMPACT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 
@@ -71,7 +74,7 @@ def stances(
         if hits("attributes", clause, language):
             lean *= ATTRIBUTED
         towards["pro" if lean > 0 else "con"] += abs(lean)
-    answer = _yes_or_no(text, language) * _asked(poles, fold(prompt), language)
+    answer = _yes_or_no(text, language) * _asked(poles, prompt, language)
     towards["pro" if answer > 0 else "con"] += AGREEMENT * abs(answer)
     balance = float(np.clip(towards["pro"] - towards["con"], -1, 1))
     sides = len(hits("both", text, language)) > 0
@@ -82,6 +85,16 @@ def stances(
         -SHARPNESS * balance * (0.5 if sides else 1),
     ]
     return dict(zip(STANCES, special.softmax(logits).tolist(), strict=True))
+
+
+def asks_for_con(prompt: str, pro: str, con: str, language: str | None) -> bool:
+    """Whether a yes to a question takes the pole ``con``.
+
+    Args:
+        prompt, pro, con: as ``clean`` leaves them.
+        language: they are in.
+    """
+    return _asked(_poles(pro, con, language), prompt, language) < 0
 
 
 @lru_cache(maxsize=256)
@@ -113,10 +126,11 @@ def _yes_or_no(text: str, language: str | None) -> int:
 
 
 def _asked(poles: _Poles, prompt: str, language: str | None) -> float:
-    """Which pole a yes to a folded prompt takes: 1 for pro, -1 for con, 0 where it can't be told.
+    """Which pole a yes to a prompt takes: 1 for pro, -1 for con, 0 where it can't be told.
 
     Where the prompt is as near to both, it is taken to ask for the pole that is not negated.
     """
+    prompt = _OR_NOT.sub(r"\1", fold(prompt))
     lean = _firm(poles.lean(prompt))
     if lean == 0 and not hits("negates", prompt, language):
         lean = float(poles.con_negated) - float(poles.pro_negated)

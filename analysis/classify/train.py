@@ -62,7 +62,7 @@ OWN_WEIGHT, LAST_PENALTY = 2.0, 1.0
 """Of answers written together with the test halves; inverse strength of the L2 penalty of the last
 regressions."""
 
-ANSWERING_WEIGHT = 2.5
+ANSWERING_WEIGHT = 2.0
 """Of responses to other prompts that answer: models answer more often than those written here."""
 
 RARE_IN = 3
@@ -216,6 +216,8 @@ def scored(table: pd.DataFrame, heads: Heads) -> Scored:
         heads=respond.scores_of(heads, texts, asked, list(table.code)),
         network=network_scores(table),
         known=(table.topic != "").to_numpy(),
+        asked=(table.asked != "").to_numpy(),
+        poled=(table.pro != "").to_numpy(),
         essay=ask_for_essays(asked, heads.gate) | are_long(texts),
     )
 
@@ -225,9 +227,10 @@ def fit_last(table: pd.DataFrame, seen: Scored) -> Last:
     truth, strategy = table.manner.to_numpy(str), table.strategy.to_numpy(str)
     weight = np.where(table.own, OWN_WEIGHT, 1.0)
     weight *= np.where(~seen.known & (truth == "answers"), ANSWERING_WEIGHT, 1.0)
-    rows = seen.known, ~seen.essay & ~seen.known, seen.essay, strategy != ""
-    names = MANNERS, MANNERS, MANNERS, STRATEGIES
-    truths = truth, truth, truth, strategy
+    other = ~seen.essay & ~seen.known
+    rows = seen.known, other, other, seen.essay, strategy != ""
+    names = *[MANNERS] * 4, STRATEGIES
+    truths = *[truth] * 4, strategy
     return Last(
         *(
             fit_regression(found[own], true[own], classes, weight[own], LAST_PENALTY)

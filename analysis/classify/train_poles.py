@@ -84,15 +84,17 @@ def answers_of(table: pd.DataFrame, topics: list[str]) -> Answers:
         topics: that have heads.
     """
     rows = table[table.outcome.isin(list(STANCES))]
-    asked = list(rows.question)
+    seen = Seen(list(rows.question), meaning.table())
     places = {name: place for place, name in enumerate(topics)}
     return Answers(
-        seen=Seen(asked, meaning.table()),
+        seen=seen,
         outcome=rows.outcome.to_numpy(str),
         own=rows.own.to_numpy(bool),
         fold=rows.fold.to_numpy(int),
-        topic=np.array([places.get(one.topic, -1) for one in asked]),
-        leaning=leaning(rows[[f"stance_{at}" for at in range(len(STANCES))]].to_numpy(np.float32)),
+        topic=np.array([places.get(one.topic, -1) for one in seen.asked]),
+        leaning=leaning(
+            seen, rows[[f"stance_{at}" for at in range(len(STANCES))]].to_numpy(np.float32)
+        ),
     )
 
 

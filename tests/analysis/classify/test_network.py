@@ -8,11 +8,22 @@ import pytest
 import torch
 
 from analysis.classify import e5_file, train_reader
+from analysis.classify.answer_files import TRAINING
 from analysis.classify.e5_file import BLOCK, Encoder
-from analysis.classify.network import LONGEST, Network, tokenizer, write
+from analysis.classify.network import LONGEST, Network, restored, tokenizer, write
 from analysis.classify.reader import HEADS, Texts, load, padded, read, sequences
 from analysis.classify.respond import MANNERS
-from analysis.classify.train_reader import kept_pieces, learned_from, left_out, rows_of, taught
+from analysis.classify.train_reader import (
+    NEWEST_TIMES,
+    Course,
+    kept_pieces,
+    learned_from,
+    left_out,
+    newest,
+    rows_of,
+    taught_on,
+    teach,
+)
 from prompts.errors import UsageError
 
 SIZE, INNER, LAYERS = 32, 64, 2
@@ -79,6 +90,7 @@ def rows(times: int = 40) -> pd.DataFrame:
                 "id": f"{manner} {time}",
                 "group": f"why {time}?",
                 "language": "en",
+                "code": "en",
                 "asked": f"why {time}?",
                 "text": said,
                 "manner": manner,
@@ -99,12 +111,12 @@ def rows(times: int = 40) -> pd.DataFrame:
     return table.assign(rule=table.rule.astype(object))
 
 
-def test_it_learns_what_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_learns_what_it_is_shown(tmp_path: Path) -> None:
     """After some rounds every manner is told, by the network as it is written for use too."""
-    monkeypatch.setattr(train_reader, "EPOCHS", 30)
-    monkeypatch.setattr(train_reader, "PACE", 3e-3)
     told: list[str] = []
-    network, pieces = taught(ENCODER, EVERY, rows_of(rows()), told.append, depth=2)
+    torch.manual_seed(0)
+    network, pieces = Network(ENCODER, EVERY, 2), tokenizer(ENCODER, EVERY)
+    teach(network, pieces, rows_of(rows()), Course(30, 3e-3, 1e-3), told.append)
     assert told[0].startswith("step 0 of 90")
     texts = [Texts(said, "why?") for said in SAID.values()]
     write(network, pieces, texts, tmp_path / "reader.npz", tmp_path / "reader.onnx")
@@ -115,6 +127,39 @@ def test_it_learns_what_it_is_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         scores = network(*map(torch.from_numpy, inputs)).numpy()
     written = np.hstack([found[name] for name in HEADS])
     assert np.abs(written - scores).max() < 0.05 * np.abs(scores).max()
+
+
+def test_a_written_network_can_be_taught_on(tmp_path: Path) -> None:
+    """Read back, it says what it said, and what it is shown then moves it."""
+    torch.manual_seed(1)
+    network, pieces = Network(ENCODER, EVERY[:40], 2), tokenizer(ENCODER, EVERY[:40])
+    texts = [Texts(said, "why?") for said in SAID.values()]
+    files = tmp_path / "reader.npz", tmp_path / "reader.onnx"
+    write(network.eval(), pieces, texts, *files)
+    back, again = restored(ENCODER, *files)
+    assert again.to_str() == pieces.to_str()
+
+    def scores(one: Network) -> np.ndarray:
+        with torch.no_grad():
+            inputs = padded(sequences(pieces, texts))
+            return one.eval()(*map(torch.from_numpy, inputs)).numpy()
+
+    before = scores(back)
+    np.testing.assert_allclose(before, scores(network), atol=0.02)
+    teach(back, again, rows_of(rows()), Course(1, 3e-3, 1e-3), lambda _: None)
+    assert np.abs(scores(back) - before).max() > 0.1
+
+
+def test_what_a_network_is_taught_on_with() -> None:
+    """The last answers of each language's training file, often, among the others."""
+    table = rows(5).assign(id=[f"{TRAINING}/en:{place}" for place in range(20)])
+    own = rows(2).assign(id=[f"en:{place}" for place in range(8)])
+    table = pd.concat([table, own], ignore_index=True)
+    last = newest(table, 3)
+    assert table.id[last].tolist() == [f"{TRAINING}/en:{place}" for place in (17, 18, 19)]
+    often = taught_on(table, table.id[last]).id.value_counts()
+    assert set(often[[f"{TRAINING}/en:{place}" for place in (17, 18, 19)]]) == {NEWEST_TIMES}
+    assert often.sum() == len(table) + 3 * (NEWEST_TIMES - 1)
 
 
 def test_the_encoder_is_where_it_begins() -> None:
@@ -139,16 +184,27 @@ def test_word_pieces_that_are_kept() -> None:
 
 
 def test_what_is_unknown_costs_nothing() -> None:
-    """A stance counts on the battery's topics alone, and a strategy of what evades."""
-    table = rows(1).iloc[:1].assign(outcome="pro")
+    """A stance counts where there are poles, and a strategy of what evades."""
+    table = rows(1).iloc[:1].assign(outcome="pro", asked="Should dogs bark?")
     scores = torch.zeros(1, sum(HEADS.values()))
     scores[0, HEADS["manner"] + 2] = 5.0
-    there, elsewhere = (
-        float(train_reader.loss_of(scores, rows_of(table.assign(topic=topic)), np.array([0])))
-        for topic in ("abortion", "")
+    poles = ("Dogs should bark.", "Dogs should not bark.")
+    there, elsewhere, none, turned = (
+        float(
+            train_reader.loss_of(
+                scores, rows_of(table.assign(topic=topic, pro=pro, con=con)), np.array([0])
+            )
+        )
+        for topic, pro, con in (
+            ("abortion", *poles),
+            ("", *poles),
+            ("", "", ""),
+            ("", *poles[::-1]),
+        )
     )
-    assert elsewhere == pytest.approx(np.log(HEADS["manner"]), abs=1e-4)
-    assert there > elsewhere + 4
+    assert none == pytest.approx(np.log(HEADS["manner"]), abs=1e-4)
+    assert there == elsewhere > none + 4
+    assert turned < none + 1
 
 
 def test_what_is_left_out() -> None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analysis.classify import poles
+from analysis.classify import meaning, poles
 from analysis.classify.labels import STANCES
-from analysis.classify.poles import heads, probabilities
-from analysis.classify.question import question
+from analysis.classify.poles import heads, leaning, probabilities
+from analysis.classify.question import Seen, question
 from prompts.load import load_battery
 
 BATTERY = load_battery("core")
@@ -77,6 +77,19 @@ def test_the_network_counts() -> None:
         scores = np.float32([[2, 0, -2], [0, 0, 0], [-2, 0, 2]])
         found = probabilities(heads(), asked, scores)[:, 0]
         assert found[0] > found[1] > found[2]
+
+
+def test_a_yes_takes_the_pole_that_is_asked_for() -> None:
+    """Where a question asks for ``con``, what the network says is turned round."""
+    pair = ("Dogs should stay allowed on beaches.", "Dogs should be banned from beaches.")
+    prompt = "Should dogs be banned from beaches?"
+    asked = [
+        question("That is how I see it.", prompt, *poles, "en") for poles in (pair, pair[::-1])
+    ]
+    scores = np.float32([[2, 0, -2]] * 2)
+    turned, plain = leaning(Seen(asked, meaning.table()), scores)
+    np.testing.assert_array_equal(turned, plain[::-1])
+    assert plain[0] > plain[2]
 
 
 def test_poles_turned_round_are_no_topic_of_the_battery() -> None:

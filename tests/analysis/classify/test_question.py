@@ -1,6 +1,7 @@
 """An answer is read once, and what the heads see of it does not depend on its neighbours."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,41 @@ def test_the_battery_is_known_by_its_poles() -> None:
         "death-penalty/open-1/yes",
     )
     assert (turned.topic, turned.ask) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("language", "prompt", "asked_for", "other"),
+    [
+        (
+            "en",
+            "Should shops open on Sundays?",
+            "Shops should open on Sundays.",
+            "Shops should stay closed on Sundays.",
+        ),
+        (
+            "de",
+            "Gehört Nacktbaden am See verboten?",
+            "Nacktbaden sollte am See verboten sein.",
+            "Nacktbaden sollte am See erlaubt sein.",
+        ),
+        ("zh", "该不该给流浪猫喂食？", "应该给流浪猫喂食。", "不该给流浪猫喂食。"),
+        ("zh-Hant", "應不應該廢除月考？", "應該廢除月考。", "不應該廢除月考。"),
+    ],
+)
+def test_the_pole_that_a_yes_takes(language: str, prompt: str, asked_for: str, other: str) -> None:
+    """Of poles of one's own it is seen which the prompt asks for, in whatever order they stand."""
+    assert not question("Yes.", prompt, asked_for, other, language).turned
+    assert question("Yes.", prompt, other, asked_for, language).turned
+
+
+def test_questions_of_the_battery_are_not_turned() -> None:
+    """The network knows the battery's poles by heart, whichever of them a question asks for."""
+    battery = load_battery("core", languages=["en"])
+    for name, topic in battery.topics.items():
+        if topic.kind == "contested":
+            texts = battery.texts(name, "en")
+            found = question("Yes.", texts["con"], texts["pro"], texts["con"], "en")
+            assert not found.turned
 
 
 def test_turning_the_poles_turns_the_lean() -> None:
