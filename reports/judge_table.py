@@ -30,7 +30,7 @@ ALONE = {SAME_IN_BOTH: "Same label\nin both orders", COVERED: "Coverage\nover on
 NOTES = (
     (
         "Judges are held against each other and against the trained classifier; that does not say"
-        " who is right. `doxa classify --evaluate` measures a judge on labelled answers."
+        " who is right. doxa classify --evaluate measures a judge on labelled answers."
     ),
     (
         "Both orders: the judge labels the same with the options turned round. Coverage: a letter"
