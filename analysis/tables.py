@@ -108,9 +108,12 @@ def load(path: Path) -> Tables:
     return Tables(manifest, models, scored, opened, exact, examples, audit, classifier, judges)
 
 
-def _judges(figures: list[dict[str, Any]], classifier: str) -> pd.DataFrame:
-    """The figures that a run file keeps of judges, if it is their labels that count."""
-    found = figures if classifier.startswith(JUDGE) else []
+def _judges(figures: object, classifier: str) -> pd.DataFrame:
+    """The figures that a run file keeps of judges, if it is their labels that count.
+
+    Older run files have them in words, which are passed over.
+    """
+    found = figures if isinstance(figures, list) and classifier.startswith(JUDGE) else []
     table = pd.DataFrame(found, columns=["language", "a", "b", *COLUMNS])
     return table.astype({"value": float, "low": float, "high": float})
 

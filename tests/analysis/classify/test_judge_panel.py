@@ -28,7 +28,7 @@ from analysis.classify.labels import NAME, VERSION, Answer, Label
 from analysis.judging import judge_run
 from analysis.labelling import choose_trained, label_run
 from analysis.tables import load
-from probes import engine
+from probes import engine, runfile
 from probes.catalogue import ModelEntry
 from probes.cell import Sampling
 from probes.plan import Selection, plan
@@ -213,6 +213,16 @@ def test_labels_of_judges_are_kept_in_the_run_file(run: Path) -> None:
     assert choose_trained(run) == 0
     back = load(run)
     assert (back.classifier, len(back.judges)) == (f"{NAME} {VERSION}", 0)
+
+
+def test_figures_of_judges_in_words_are_passed_over(run: Path) -> None:
+    """A run file that judges labelled before their figures were kept as numbers can be read."""
+    panel = judge_run(run, [ONE], Watch())
+    with runfile.writing(run) as db, runfile.transaction(db):
+        runfile.set_manifest(db, judges={"en, judge:one": "same in both orders 1.000"})
+    tables = load(run)
+    assert tables.classifier == f"{panel.name} {panel.version}"
+    assert tables.judges.empty
 
 
 def test_a_judge_is_not_asked_twice(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
