@@ -29,6 +29,8 @@ SHARPNESS, UNKNOWN, TWO_SIDES = 4.0, 0.3, 1.2
 """Log-odds for a pole's words in full, for ``both`` when nothing is seen, and for its markers."""
 
 LEANING = 0.15
+ALIKE = 0.6
+"""Share of the n-grams of one pole that the other has, from which one is the other's negation."""
 
 _CLAUSE = re.compile(r"[.!?。।؟;；,，、،؛:：\n]+")
 _OR_NOT = re.compile(r"(.)[不没沒]\1")
@@ -39,10 +41,14 @@ _COMPACT = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 
 @dataclass(frozen=True)
 class _Poles:
-    """The n-grams that only one pole has, and whether its sentence is itself negated."""
+    """The n-grams that only one pole has, and whether its sentence is itself negated.
+
+    ``shared`` is the share of n-grams that both have.
+    """
 
     pro: frozenset[str]
     con: frozenset[str]
+    shared: float
     pro_negated: bool
     con_negated: bool
 
@@ -104,6 +110,7 @@ def _poles(pro: str, con: str, language: str | None) -> _Poles:
     return _Poles(
         frozenset(in_pro - in_con),
         frozenset(in_con - in_pro),
+        len(in_pro & in_con) / max(1, min(len(in_pro), len(in_con))),
         bool(hits("negates", pro, language)),
         bool(hits("negates", con, language)),
     )
@@ -128,12 +135,15 @@ def _yes_or_no(text: str, language: str | None) -> int:
 def _asked(poles: _Poles, prompt: str, language: str | None) -> float:
     """Which pole a yes to a prompt takes: 1 for pro, -1 for con, 0 where it can't be told.
 
-    Where the prompt is as near to both, it is taken to ask for the pole that is not negated.
+    Where the prompt is as near to both, or one pole is the other's negation, it is taken to ask for
+    the pole that is not negated.
     """
     prompt = _OR_NOT.sub(r"\1", fold(prompt))
     lean = _firm(poles.lean(prompt))
-    if lean == 0 and not hits("negates", prompt, language):
-        lean = float(poles.con_negated) - float(poles.pro_negated)
+    straight = float(poles.con_negated) - float(poles.pro_negated)
+    negation = straight != 0 and poles.shared > ALIKE
+    if (lean == 0 or negation) and not hits("negates", prompt, language):
+        lean = straight
     return float(np.sign(lean))
 
 
