@@ -146,6 +146,36 @@ def f1_interval(table: Floats, *, draws: int = DRAWS, seed: int = 0) -> tuple[fl
     return float(min(low, value)), float(max(high, value))
 
 
+def clustered_f1_interval(
+    tables: Floats, *, draws: int = DRAWS, seed: int = 0
+) -> tuple[float, float]:
+    """A 95 % interval of the macro-F1 where answers come in clusters, as those of a model do.
+
+    Percentiles of a bootstrap that draws whole clusters.
+
+    Args:
+        tables: ``(clusters, K, K)`` counts, row the true outcome.
+        draws: number of draws.
+        seed: of the draws.
+
+    Returns:
+        NaN where there is no cluster.
+
+    Examples:
+        >>> always_right = np.tile(np.diag([3.0, 1.0]), (5, 1, 1))
+        >>> clustered_f1_interval(always_right)
+        (1.0, 1.0)
+    """
+    clusters = len(tables)
+    if not clusters:
+        return float("nan"), float("nan")
+    rng = np.random.default_rng(seed)
+    times = rng.multinomial(clusters, np.full(clusters, 1 / clusters), draws)
+    found = macro_f1(np.tensordot(times.astype(np.float64), tables, axes=1))
+    low, high = np.quantile(found, [0.025, 0.975])
+    return float(low), float(high)
+
+
 def calibration_error(probability: ArrayLike, right: ArrayLike) -> float:
     """Expected calibration error: how far stated probabilities are from how often they hold.
 

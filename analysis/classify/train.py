@@ -43,8 +43,8 @@ from analysis.classify.respond import (
     prompt_words,
     signs_of,
 )
-from analysis.classify.scores import calibration_error
-from analysis.classify.training_rows import HELD_OUT, everything, excerpts
+from analysis.classify.scores import calibration_error, clustered_f1_interval, macro_f1
+from analysis.classify.training_rows import HELD_OUT, RECORD, everything, excerpts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ def folds_of(table: pd.DataFrame, seed: int = 0) -> NDArray[np.intp]:
     rng = np.random.default_rng(seed)
     together = table.own | (table.topic == "")
     group = np.where(
-        table.source == "record",
+        table.source == RECORD,
         table.group,
         np.where(together, table.language + table.group, table.id),
     )
@@ -163,10 +163,9 @@ def fit_heads(table: pd.DataFrame) -> Heads:
     table = pd.concat([table, excerpts(table)], ignore_index=True)
     grams = counts(list(table.text), list(table.asked))
     idf = inverse_frequency(grams[table.learned.to_numpy()])
-    found = signs_of(list(table.text), list(table.asked), list(table.code))
-    columns = sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
+    columns = _columns(table, grams, idf)
     whole = ~table.excerpt & table.rule.isna()
-    record, evades = whole & (table.source == "record"), whole & (table.strategy != "")
+    record, evades = whole & (table.source == RECORD), whole & (table.strategy != "")
 
     def head(name: str, rows: pd.Series[bool], weight: Array, names: Sequence[str]) -> Head:
         truth = table.loc[rows, name].to_numpy(str)
@@ -175,11 +174,38 @@ def fit_heads(table: pd.DataFrame) -> Heads:
     return Heads(
         idf=idf,
         manner=head("manner", table.learned, weights(table[table.learned]), MANNERS),
-        essay=head("manner", record, evened(table[record], "language", "manner"), ESSAY_MANNERS),
+        essay=essay_head(table[record], columns[record.to_numpy()]),
         strategy=head("strategy", evades, evened(table[evades], "strategy"), STRATEGIES),
         last=UNFITTED,
         gate=gate(table),
     )
+
+
+def _columns(
+    table: pd.DataFrame, grams: sparse.csr_matrix, idf: NDArray[np.float32]
+) -> sparse.csr_matrix:
+    """Weighted n-grams, phrases and form of rows, as ``fit_head`` takes them."""
+    found = signs_of(list(table.text), list(table.asked), list(table.code))
+    return sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
+
+
+def essay_head(record: pd.DataFrame, columns: sparse.csr_matrix) -> Head:
+    """The head of essays, from rows of the record and their columns."""
+    truth, weight = record.manner.to_numpy(str), evened(record, "language", "manner")
+    return fit_head(columns, truth, weight, ESSAY_MANNERS)
+
+
+def essay_scores(record: pd.DataFrame, idf: NDArray[np.float32]) -> Array:
+    """Scores, (n, 3), of rows of the record by heads that learned from the other folds' models."""
+    grams = counts(list(record.text), list(record.asked))
+    columns = _columns(record, grams, idf)
+    signs = signs_of(list(record.text), list(record.asked), list(record.code))
+    scores = np.zeros((len(record), len(ESSAY_MANNERS)))
+    for number in record.fold.unique():
+        held = (record.fold == number).to_numpy()
+        head = essay_head(record[~held], columns[~held])
+        scores[held] = head.scores(weighted(grams[held], idf), signs[held])
+    return scores
 
 
 def evened(table: pd.DataFrame, *names: str) -> Array:
@@ -197,7 +223,7 @@ def gate(table: pd.DataFrame) -> NDArray[np.float32]:
     """``Heads.gate``: prompts of the record from all others."""
     prompts = table.groupby("asked").source.first()
     model = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=500)
-    model.fit(prompt_words(list(prompts.index)), (prompts == "record").to_numpy())
+    model.fit(prompt_words(list(prompts.index)), (prompts == RECORD).to_numpy())
     return np.append(model.coef_[0], model.intercept_[0]).astype(np.float32)
 
 
@@ -244,7 +270,8 @@ def fit_last(table: pd.DataFrame, seen: Scored) -> Last:
 def report(table: pd.DataFrame, seen: Scored) -> str:
     """Scores by language, and by whether the record, the battery or something else was asked.
 
-    By last regressions that were fitted without the row's fold.
+    By last regressions that were fitted without the row's fold. Intervals are 95 %, over models or
+    prompts.
     """
     probabilities = np.zeros((len(table), len(MANNERS)))
     strategies = np.zeros((len(table), len(STRATEGIES)))
@@ -256,24 +283,35 @@ def report(table: pd.DataFrame, seen: Scored) -> str:
     table = table.reset_index(drop=True)
     said = np.array(MANNERS)[probabilities.argmax(axis=1)]
     kind = np.where(table.topic != "", "battery", np.where(table.pro != "", "poles", "prompts"))
-    kind = np.where(table.source == "record", "record", kind)
+    kind = np.where(table.source == RECORD, "record", kind)
     groups = [*table.groupby(kind + " " + table.language).groups.items()]
     groups += [*table.groupby(kind).groups.items()]
     lines = []
     for name, rows in groups:
         truth = table.manner[rows].to_numpy()
-        macro = f1_score(truth, said[rows], labels=np.unique(truth), average="macro")
+        tables = _tables(truth, said[rows], table.group[rows])
+        low, high = clustered_f1_interval(tables)
         right = truth == said[rows]
         error = calibration_error(probabilities[rows].max(axis=1), right)
         lines.append(
-            f"{name}: macro-F1 {macro:.3f} accuracy {right.mean():.3f} "
-            f"calibration error {error:.3f} n {len(rows)}"
+            f"{name}: macro-F1 {macro_f1(tables.sum(axis=0)):.3f} [{low:.3f}, {high:.3f}] "
+            f"accuracy {right.mean():.3f} calibration error {error:.3f} "
+            f"n {len(rows)} evade {(truth != 'answers').sum()} clusters {len(tables)}"
         )
     evades = (table.strategy != "").to_numpy()
     true, told = table.strategy[evades], np.array(STRATEGIES)[strategies[evades].argmax(axis=1)]
     macro, right = f1_score(true, told, average="macro"), (true == told).mean()
     lines.append(f"strategy: macro-F1 {macro:.3f} accuracy {right:.3f} n {evades.sum()}")
     return "\n".join(lines)
+
+
+def _tables(truth: NDArray[np.str_], said: NDArray[np.str_], group: pd.Series[str]) -> Array:
+    """Counts of true and predicted manners, (groups, 4, 4), a table for each model or prompt."""
+    owner, names = pd.factorize(group)
+    true, told = (np.array([MANNERS.index(one) for one in each]) for each in (truth, said))
+    size = len(MANNERS)
+    counts = np.bincount((owner * size + true) * size + told, minlength=len(names) * size**2)
+    return counts.reshape(len(names), size, size).astype(np.float64)
 
 
 def fit(table: pd.DataFrame) -> tuple[Heads, str]:
@@ -285,9 +323,12 @@ def fit(table: pd.DataFrame) -> tuple[Heads, str]:
     Args:
         table: from ``prepared``.
     """
-    unseen = table.manner_0.notna()
+    unseen, record = table.manner_0.notna(), table.source == RECORD
     part = table[unseen & table.rule.isna()]
-    seen = scored(part, fit_heads(table[~unseen]))
+    heads = fit_heads(table[record | ~unseen])
+    seen = scored(part, heads)
+    essays = (part.source == RECORD).to_numpy()
+    seen.heads["essay"][essays] = essay_scores(part[essays], heads.idf)
     heads = replace(fit_heads(table), last=fit_last(part, seen))
     return heads, report(part, seen)
 

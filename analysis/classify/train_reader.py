@@ -1,70 +1,65 @@
 """Teaches the network of ``reader.py``.
 
-    python -m analysis.classify.train_reader speechmap_dev.parquet FOLDER
-    python -m analysis.classify.train_reader speechmap_dev.parquet FOLDER --on FOLDER --newest 75
+    python -m analysis.classify.train_reader written speechmap_dev.parquet FOLDER
+    python -m analysis.classify.train_reader record speechmap_dev.parquet FOLDER
 
-writes ``reader.npz``, ``reader.onnx``, and ``held_out.parquet``: what the network makes of the part
-of the answers that it did not see, for ``train.py``. The second form teaches on the network in a
-folder, in a sixth of the time: the answers that were added last, often, among some of the others.
-The encoder's vectors of word pieces stay as
-they are; its first layers learn, from every answer at once, how it answers, how it evades if it
-does, and which pole it takes. No text is stored.
+The first step learns from the answers written for doxa, and writes ``first.npz`` and
+``first.onnx``. The second teaches that network on, in a tenth of the time, with the essays of the
+record among some of the others: with all of them for ``reader.npz`` and ``reader.onnx``, and three
+times without a third of the models. ``held_out.parquet``, for ``train.py``, is what the networks
+make of answers that they did not see: of the record, the one without that model; of a part of the
+others, the one that stays.
+
+    python -m analysis.classify.train_reader newest speechmap_dev.parquet FOLDER
+
+between the two teaches the first on with the answers that were added since.
+
+The encoder's vectors of word pieces stay as they are; its first layers learn, from every answer at
+once, how it answers, how it evades if it does, and which pole it takes. No text is stored.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import zlib
 from collections import Counter
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import nn
-from torch.nn import functional
 
-from analysis.classify.answer_files import TRAINING
 from analysis.classify.e5_file import SPECIAL, encoder_file, read_encoder
-from analysis.classify.labels import STANCES, STRATEGIES
 from analysis.classify.network import Network, restored, tokenizer, write
-from analysis.classify.reader import HEADS, LAYERS, VECTORS, Texts, load, padded, read, sequences
-from analysis.classify.respond import MANNERS
-from analysis.classify.stance import asks_for_con
-from analysis.classify.training_rows import HELD_OUT, everything, excerpts
+from analysis.classify.reader import LAYERS, VECTORS, load, read
+from analysis.classify.teaching import UNKNOWN, Course, rows_of, teach, texts_of
+from analysis.classify.training_rows import HELD_OUT, RECORD, everything, excerpts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
-    from tokenizers import Tokenizer
 
     from analysis.classify.e5_file import Encoder
-    from analysis.classify.reader import Input
+    from analysis.classify.reader import Reader, Texts
 
-DEPTH, BATCH = 4, 64
-WARMING, DECAY = 0.06, 0.01
-"""Share of the steps in which the rates of learning rise; decay of the weights."""
+DEPTH = 4
 
-STRATEGY_WEIGHT, RECORD_WEIGHT, ELSEWHERE_WEIGHT = 0.5, 3.0, 1.5
-"""In the loss, beside 1: of strategies; of the record's answers and of those to prompts without
-poles, which are fewer than those to the battery, and whose prompts are met once.
-"""
-ALIKE = 40
-"""Batches that are drawn together, so that inputs of like length go together."""
+FIRST = Course(epochs=4, pace=3e-4, head_pace=1e-3)
+ON = Course(epochs=1, pace=1e-4, head_pace=2e-4)
 
 OFTEN = 2
 """Texts that a word piece must occur in, if it isn't a single character."""
 
-UNASKED = 0.05
-"""How often the prompt of a question that isn't the battery's is left out."""
-
-SIXTHS, FIFTHS, LEFT_OUT = 6, 5, 1
-"""One of so many parts is left out: of the answers and prompts, and of the record's models. Which
-one: nothing was chosen by how it does, as was depth, say, by how part 0 does.
+SIXTHS, LEFT_OUT = 6, 2
+"""One of so many parts of the written answers and prompts is left out. Which one: nothing was
+chosen by how it does, as was depth, say, by how part 0 does.
 """
+
+THIRDS = 3
+"""Parts of the record's models."""
 
 DEGENERATE_TIMES, OWN_TIMES, EXCERPTS = 3, 2, 0.15
 """How often degenerate answers that no rule tells are shown, and those written together with the
@@ -76,75 +71,11 @@ SHOWN = 1_500
 SAMPLED = 300
 """Answers from which the ranges of what the network computes are taken."""
 
-UNKNOWN = -1
+FIRST_VECTORS, FIRST_LAYERS, FIRST_IDS = "first.npz", "first.onnx", "first.txt"
 
-
-NEWEST_TIMES, AMONG = 3, 12_000
-"""When a network is taught on: how often the newest answers are shown; among how many others."""
-
-
-@dataclass(frozen=True)
-class Course:
-    """How a network is taught.
-
-    Attributes:
-        epochs: how often it sees every row.
-        pace, head_pace: highest rates of learning, of the encoder's layers and of what is new.
-    """
-
-    epochs: int
-    pace: float
-    head_pace: float
-
-
-FIRST = Course(epochs=3, pace=3e-4, head_pace=1e-3)
-ON = Course(epochs=1, pace=1e-4, head_pace=2e-4)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """What is learned from.
-
-    Attributes:
-        texts: of each answer.
-        weight: of each in the loss.
-        truth: by the name of a head, the class of each, or ``UNKNOWN``.
-    """
-
-    texts: list[Texts]
-    weight: NDArray[np.float32]
-    truth: dict[str, NDArray[np.intp]]
-
-
-def rows_of(table: pd.DataFrame) -> Rows:
-    """The rows of a table of ``training_rows``; of excerpts no stance is known.
-
-    The network doesn't see the poles. Those of the battery's topics it has to know by heart; to
-    other questions it learns what a yes is.
-    """
-    stance = table.outcome.where(~table.excerpt & (table.pro != ""), "")
-    stance = stance.where(~_turned(table), stance.replace({"pro": "con", "con": "pro"}))
-    elsewhere = (table.topic == "") & (table.pro == "")
-    weight = np.where(elsewhere, ELSEWHERE_WEIGHT, 1.0)
-    named = {
-        "manner": (table.manner, MANNERS),
-        "stance": (stance, STANCES),
-        "strategy": (table.strategy.where(~table.excerpt, ""), STRATEGIES),
-    }
-    return Rows(
-        texts_of(table),
-        np.where(table.source == "record", RECORD_WEIGHT, weight).astype(np.float32),
-        {
-            name: np.array([names.index(one) if one in names else UNKNOWN for one in column])
-            for name, (column, names) in named.items()
-        },
-    )
-
-
-def _turned(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Of which questions with poles of their own a yes takes ``con``."""
-    rows = zip(table.topic, table.asked, table.pro, table.con, table.code, strict=True)
-    return np.array([not topic and bool(of[1]) and asks_for_con(*of) for topic, *of in rows])
+NEWEST_TIMES, NEWEST_AMONG = 3, 8_000
+RECORD_TIMES, RECORD_AMONG = 2, 3_000
+"""When a network is taught on: how often what it is taught is shown; among how many others."""
 
 
 def kept_pieces(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.intp]:
@@ -158,97 +89,21 @@ def kept_pieces(encoder: Encoder, texts: Sequence[str]) -> NDArray[np.intp]:
     return np.array(sorted(kept))
 
 
-def teach(
-    network: Network,
-    pieces: Tokenizer,
-    rows: Rows,
-    course: Course,
-    tell: Callable[[str], None],
-    seed: int = 0,
-) -> None:
-    """Let a network learn from all of some rows.
-
-    Args:
-        network: learns.
-        pieces: its tokenizer.
-        rows: to learn from.
-        course: how.
-        tell: is told now and then how far it is.
-        seed: of the order of the rows.
-    """
-    rng = np.random.default_rng(seed)
-    optimiser = _optimiser(network, course)
-    steps = course.epochs * -(-len(rows.texts) // BATCH)
-    pace = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: min(step / (WARMING * steps), (steps - step) / steps, 1.0)
-    )
-    network.train()
-    smooth = 0.0
-    for step, (places, inputs) in enumerate(_drawn(rows, pieces, course.epochs, rng)):
-        with torch.autocast("cpu", torch.bfloat16):
-            scores = network(*map(torch.from_numpy, padded(inputs)))
-        loss = loss_of(scores.float(), rows, places)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        pace.step()
-        smooth += (float(loss.detach()) - smooth) / min(step + 1, 50)
-        if step % 50 == 0:
-            tell(f"step {step} of {steps}, loss {smooth:.3f}")
-    network.eval()
-
-
-def _optimiser(network: Network, course: Course) -> torch.optim.Optimizer:
-    new = [*network.body.pool.parameters(), *network.body.heads.parameters(), network.parts]
-    known = {id(one) for one in new}
-    old = [one for one in network.parameters() if id(one) not in known]
-    groups = [{"params": old, "lr": course.pace}, {"params": new, "lr": course.head_pace}]
-    return torch.optim.AdamW(groups, weight_decay=DECAY)
-
-
-def _drawn(
-    rows: Rows, pieces: Tokenizer, epochs: int, rng: np.random.Generator
-) -> Iterator[tuple[NDArray[np.intp], list[Input]]]:
-    stance = rows.truth["stance"] != UNKNOWN
-    for _ in range(epochs):
-        asked = stance | (rng.random(len(rows.texts)) >= UNASKED)
-        texts = [
-            text if whole else replace(text, prompt="")
-            for text, whole in zip(rows.texts, asked, strict=True)
-        ]
-        inputs = sequences(pieces, texts)
-        order, batches = rng.permutation(len(inputs)), []
-        for start in range(0, len(order), ALIKE * BATCH):
-            part = order[start : start + ALIKE * BATCH]
-            part = part[np.argsort([len(inputs[row].ids) for row in part], kind="stable")]
-            batches += [part[at : at + BATCH] for at in range(0, len(part), BATCH)]
-        for at in rng.permutation(len(batches)).tolist():
-            yield batches[at], [inputs[row] for row in batches[at]]
-
-
-def loss_of(scores: torch.Tensor, rows: Rows, places: NDArray[np.intp]) -> torch.Tensor:
-    """The loss of a batch: cross-entropy of all heads, of what is known."""
-    total = torch.zeros(())
-    parts = torch.split(scores, list(HEADS.values()), dim=1)
-    for (name, truth), part in zip(rows.truth.items(), parts, strict=True):
-        weight = torch.from_numpy(np.where(truth[places] == UNKNOWN, 0, rows.weight[places]))
-        known = torch.from_numpy(np.maximum(truth[places], 0))
-        error = functional.cross_entropy(part, known, reduction="none") * weight
-        share = STRATEGY_WEIGHT if name == "strategy" else 1.0
-        total = total + share * error.sum() / torch.clamp(weight.sum(), min=1.0)
-    return total
-
-
 def left_out(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """A part of ``everything``: models of the record, prompts, and answers to the battery."""
-    names = np.random.default_rng(1).permutation(
-        sorted(table.group[table.source == "record"].unique())
-    )
-    models = {name: place % FIFTHS for place, name in enumerate(names)}
+    """The part of the written answers that no network sees: prompts, and answers to the battery."""
     key = table.group.where(table.topic == "", table.source + table.id)
-    part = [zlib.crc32(one.encode()) % SIXTHS for one in key]
-    return np.asarray(np.where(table.source == "record", table.group.map(models), part) == LEFT_OUT)
+    part = np.array([zlib.crc32(one.encode()) % SIXTHS for one in key])
+    return np.asarray((table.source != RECORD) & (part == LEFT_OUT))
+
+
+def thirds(table: pd.DataFrame) -> NDArray[np.intp]:
+    """Which third of the record's models a row is of, or ``UNKNOWN``."""
+    names = np.random.default_rng(1).permutation(
+        sorted(table.group[table.source == RECORD].unique())
+    )
+    models = {name: place % THIRDS for place, name in enumerate(names)}
+    found = table.group.map(models).where(table.source == RECORD, UNKNOWN)
+    return found.to_numpy(np.intp)
 
 
 def learned_from(table: pd.DataFrame) -> pd.DataFrame:
@@ -261,62 +116,132 @@ def learned_from(table: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([*parts, short], ignore_index=True)
 
 
-def newest(table: pd.DataFrame, count: int) -> NDArray[np.bool_]:
-    """Which rows are among the last so many of a language's answers to learn from only."""
-    place = pd.to_numeric(table.id.str.extract(rf"^{TRAINING}/[^:]+:(\d+)$", expand=False))
-    after = table.assign(place=place).groupby("language").place.rank(ascending=False)
-    return np.asarray(after <= count)
-
-
-def taught_on(table: pd.DataFrame, ids: pd.Series[str]) -> pd.DataFrame:
-    """Of rows of ``learned_from``, those that a network is taught on with.
-
-    Args:
-        table: the rows.
-        ids: of the newest.
-    """
-    last = table.id.isin(ids) & ~table.excerpt.astype(bool)
-    others = table[~last]
-    some = others.sample(min(AMONG, len(others)), random_state=0)
-    parts: list[pd.DataFrame] = [*[table[last]] * NEWEST_TIMES, some]
+def among(rows: pd.DataFrame, times: int, others: pd.DataFrame, count: int) -> pd.DataFrame:
+    """Rows so many times, and so many of others at most."""
+    parts: list[pd.DataFrame] = [
+        *[rows] * times,
+        others.sample(min(count, len(others)), random_state=0),
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
-def texts_of(table: pd.DataFrame) -> list[Texts]:
-    """The answers as the network sees them."""
-    return [Texts(*row) for row in zip(table.text, table.asked, strict=True)]
+def learn_written(
+    encoder: Encoder, shown: pd.DataFrame, texts: Sequence[str], folder: Path
+) -> None:
+    """Teach a network from the encoder on, and write it, and of which answers it learned.
+
+    Args:
+        encoder: that it begins as.
+        shown: rows of ``learned_from`` to learn from.
+        texts: whose word pieces it is to know.
+        folder: for the files.
+    """
+    kept = kept_pieces(encoder, texts)
+    network, pieces = Network(encoder, kept, DEPTH), tokenizer(encoder, kept)
+    teach(network, pieces, rows_of(shown), FIRST, print)
+    write(network, pieces, _some(shown), folder / FIRST_VECTORS, folder / FIRST_LAYERS)
+    _note(shown, folder)
+
+
+def learn_newest(encoder: Encoder, shown: pd.DataFrame, folder: Path) -> None:
+    """Teach the first network in a folder on with the answers that it hasn't learned from.
+
+    Args:
+        encoder: that it began as.
+        shown: rows of ``learned_from``, those among them.
+        folder: of the files.
+    """
+    known = (folder / FIRST_IDS).read_text(encoding="utf-8").split("\n")
+    new = ~shown.id.isin(known) & ~shown.excerpt.astype(bool)
+    learn_on(encoder, among(shown[new], NEWEST_TIMES, shown[~new], NEWEST_AMONG), folder)
+    _note(shown, folder)
+
+
+def _note(shown: pd.DataFrame, folder: Path) -> None:
+    ids = "\n".join(shown.id.drop_duplicates())
+    (folder / FIRST_IDS).write_text(ids, encoding="utf-8")
+
+
+def learn_on(
+    encoder: Encoder,
+    shown: pd.DataFrame,
+    folder: Path,
+    vectors: str = FIRST_VECTORS,
+    layers: str = FIRST_LAYERS,
+) -> Reader:
+    """Teach the first network in a folder on, and write it there.
+
+    Args:
+        encoder: that it began as.
+        shown: rows of ``learned_from`` to learn from.
+        folder: of the files.
+        vectors, layers: names of the new files.
+    """
+    network, pieces = restored(encoder, folder / FIRST_VECTORS, folder / FIRST_LAYERS)
+    teach(network, pieces, rows_of(shown), ON, print)
+    write(network, pieces, _some(shown), folder / vectors, folder / layers)
+    return load(folder / vectors, folder / layers)
+
+
+def _some(shown: pd.DataFrame) -> list[Texts]:
+    return texts_of(shown.sample(min(SAMPLED, len(shown)), random_state=0))
+
+
+def learn_record(encoder: Encoder, table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """Teach the first network on with the record: with all, and without each third of it.
+
+    Args:
+        encoder: that it began as.
+        table: ``everything``.
+        folder: of the files.
+
+    Returns:
+        Scores of the rows that were not seen: ``source, id``, and a column for each.
+    """
+    out, part = left_out(table), thirds(table)
+
+    def taught(seen: NDArray[np.bool_], folder_of: str = "") -> Reader:
+        shown = learned_from(table[seen & ~out])
+        essays = shown.source == RECORD
+        rows = among(shown[essays], RECORD_TIMES, shown[~essays], RECORD_AMONG)
+        return learn_on(encoder, rows, folder, folder_of + VECTORS.name, folder_of + LAYERS.name)
+
+    found = [scores_of(taught(np.ones(len(table), bool)), table[out])]
+    for number in range(THIRDS):
+        with tempfile.TemporaryDirectory(dir=folder) as own:
+            one = taught(part != number, f"{Path(own).name}/")
+            found.append(scores_of(one, table[part == number]))
+    return pd.concat(found, ignore_index=True)
+
+
+def scores_of(reader: Reader, table: pd.DataFrame) -> pd.DataFrame:
+    """What a network makes of rows: ``source, id``, and a column for each score."""
+    scores = read(reader, texts_of(table))
+    columns = {f"{name}_{at}": row for name, of in scores.items() for at, row in enumerate(of.T)}
+    return table[["source", "id"]].reset_index(drop=True).assign(**columns)
 
 
 def main() -> None:
-    """Teach the network, and write it and what it makes of the answers that it did not see."""
+    """Take one of the steps."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
+    parser.add_argument("step", choices=["written", "newest", "record"])
     parser.add_argument("record", type=Path)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--on", type=Path, help="the folder of a network that is taught on")
-    parser.add_argument("--newest", type=int, default=100, help="answers a language added since")
     asked = parser.parse_args()
-    table = everything(asked.record)
-    out = left_out(table)
-    shown = learned_from(table[~out])
-    encoder = read_encoder(encoder_file())
     torch.manual_seed(0)
-    if asked.on:
-        network, pieces = restored(encoder, asked.on / VECTORS.name, asked.on / LAYERS.name)
-        shown, course = taught_on(shown, table.id[newest(table, asked.newest)]), ON
+    encoder, table = read_encoder(encoder_file()), everything(asked.record)
+    if asked.step == "record":
+        learn_record(encoder, table, asked.folder).to_parquet(asked.folder / HELD_OUT)
+        return
+    shown = learned_from(table[(table.source != RECORD) & ~left_out(table)])
+    if asked.step == "written":
+        known = table[table.learned & ~left_out(table)]
+        texts = list(dict.fromkeys([*known.text.str[:SHOWN], *known.asked]))
+        learn_written(encoder, shown, texts, asked.folder)
     else:
-        texts = dict.fromkeys([*shown.text.str[:SHOWN], *shown.asked])
-        kept = kept_pieces(encoder, list(texts))
-        network, pieces, course = Network(encoder, kept, DEPTH), tokenizer(encoder, kept), FIRST
-    teach(network, pieces, rows_of(shown), course, print)
-    vectors, layers = asked.folder / VECTORS.name, asked.folder / LAYERS.name
-    some = texts_of(shown.sample(SAMPLED, random_state=0))
-    write(network, pieces, some, vectors, layers)
-    part = table[out].reset_index(drop=True)
-    scores = read(load(vectors, layers), texts_of(part))
-    columns = {f"{name}_{at}": row for name, of in scores.items() for at, row in enumerate(of.T)}
-    part[["source", "id"]].assign(**columns).to_parquet(asked.folder / HELD_OUT)
+        learn_newest(encoder, shown, asked.folder)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,9 @@ JUDGED = {"COMPLETE": "answers", "EVASIVE": "deflects", "DENIAL": "refuses"}
 MOST_ANSWERS = 800
 """Answering rows of the record that are learned from, a language; the rest says the same."""
 
+RECORD = "record"
+"""Source of the rows that are not written for doxa."""
+
 HELD_OUT = "held_out.parquet"
 """What the network makes of answers that it had not seen, from ``train_reader.py``."""
 
@@ -49,7 +52,7 @@ def record(path: Path) -> pd.DataFrame:
     table = table.reset_index(drop=True)
     table = pd.DataFrame(
         {
-            "source": "record",
+            "source": RECORD,
             "language": table.language,
             "group": table.model,
             "manner": table.judge_a.map(JUDGED),

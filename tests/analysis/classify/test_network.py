@@ -8,25 +8,24 @@ import pytest
 import torch
 
 from analysis.classify import e5_file, train_reader
-from analysis.classify.answer_files import TRAINING
 from analysis.classify.e5_file import BLOCK, Encoder
 from analysis.classify.network import LONGEST, Network, restored, tokenizer, write
-from analysis.classify.reader import HEADS, Texts, load, padded, read, sequences
+from analysis.classify.reader import HEADS, Reader, Texts, load, padded, read, sequences
 from analysis.classify.respond import MANNERS
+from analysis.classify.teaching import Course, loss_of, rows_of, teach
 from analysis.classify.train_reader import (
-    NEWEST_TIMES,
-    Course,
     kept_pieces,
+    learn_newest,
+    learn_record,
+    learn_written,
     learned_from,
     left_out,
-    newest,
-    rows_of,
-    taught_on,
-    teach,
+    thirds,
 )
+from analysis.classify.training_rows import RECORD
 from prompts.errors import UsageError
 
-SIZE, INNER, LAYERS = 32, 64, 2
+SIZE, INNER, LAYERS = 32, 64, 4
 LETTERS = "abcdefghijklmnopqrstuvwxyz.,'?!"
 SAID = {
     "answers": "the harbour is old and lies by the sea",
@@ -37,7 +36,7 @@ SAID = {
 
 
 def small_encoder(seed: int = 0) -> Encoder:
-    """A made-up one: two layers of 32 dimensions, whose word pieces are letters."""
+    """A made-up one: four layers of 32 dimensions, whose word pieces are letters."""
     rng = np.random.default_rng(seed)
     pieces = ["<s>", "<pad>", "</s>", "<unk>", *(f"▁{one}" for one in LETTERS), "▁", *LETTERS]
     tensors = {
@@ -150,16 +149,25 @@ def test_a_written_network_can_be_taught_on(tmp_path: Path) -> None:
     assert np.abs(scores(back) - before).max() > 0.1
 
 
-def test_what_a_network_is_taught_on_with() -> None:
-    """The last answers of each language's training file, often, among the others."""
-    table = rows(5).assign(id=[f"{TRAINING}/en:{place}" for place in range(20)])
-    own = rows(2).assign(id=[f"en:{place}" for place in range(8)])
-    table = pd.concat([table, own], ignore_index=True)
-    last = newest(table, 3)
-    assert table.id[last].tolist() == [f"{TRAINING}/en:{place}" for place in (17, 18, 19)]
-    often = taught_on(table, table.id[last]).id.value_counts()
-    assert set(often[[f"{TRAINING}/en:{place}" for place in (17, 18, 19)]]) == {NEWEST_TIMES}
-    assert often.sum() == len(table) + 3 * (NEWEST_TIMES - 1)
+def test_what_a_network_is_taught_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The answers that it hasn't learned from, three times, among the others."""
+    table = rows(5)
+    learn_written(ENCODER, table[:12], list(SAID.values()), tmp_path)
+    before = (tmp_path / "first.onnx").read_bytes()
+    seen = []
+    real = train_reader.learn_on
+
+    def noted(encoder: Encoder, shown: pd.DataFrame, folder: Path) -> Reader:
+        seen.append(shown.id.value_counts())
+        return real(encoder, shown, folder)
+
+    monkeypatch.setattr(train_reader, "learn_on", noted)
+    learn_newest(ENCODER, table, tmp_path)
+    assert (tmp_path / "first.onnx").read_bytes() != before
+    learn_newest(ENCODER, table, tmp_path)
+    first, second = seen
+    assert set(first[table.id[12:]]) == {3}
+    assert set(first[table.id[:12]]) == set(second) == {1}
 
 
 def test_the_encoder_is_where_it_begins() -> None:
@@ -190,11 +198,7 @@ def test_what_is_unknown_costs_nothing() -> None:
     scores[0, HEADS["manner"] + 2] = 5.0
     poles = ("Dogs should bark.", "Dogs should not bark.")
     there, elsewhere, none, turned = (
-        float(
-            train_reader.loss_of(
-                scores, rows_of(table.assign(topic=topic, pro=pro, con=con)), np.array([0])
-            )
-        )
+        float(loss_of(scores, rows_of(table.assign(topic=topic, pro=pro, con=con)), np.array([0])))
         for topic, pro, con in (
             ("abortion", *poles),
             ("", *poles),
@@ -207,13 +211,57 @@ def test_what_is_unknown_costs_nothing() -> None:
     assert turned < none + 1
 
 
+def essays() -> pd.DataFrame:
+    """A record of ten models, each of which gave every kind of answer."""
+    some = rows(10)
+    models = [f"m{place % 10}" for place in range(len(some))]
+    return some.assign(source=RECORD, group=models, id=[f"e{place}" for place in range(len(some))])
+
+
 def test_what_is_left_out() -> None:
-    """A prompt is left out whole, and no model of the record is both learned from and left out."""
-    table = pd.concat([rows(), rows().assign(source="record", group=["m1", "m2", "m3", "m4"] * 40)])
-    table = table.reset_index(drop=True).assign(out=left_out(table.reset_index(drop=True)))
-    assert table.groupby(["source", "group"]).out.nunique().max() == 1
-    assert table.groupby("source").out.any().all()
-    assert not table.out.all()
+    """A prompt is left out whole; of the record nothing is, but each model has its third."""
+    table = pd.concat([rows(), essays()], ignore_index=True)
+    table = table.assign(out=left_out(table), part=thirds(table))
+    assert table.groupby("group").out.nunique().max() == 1
+    assert table.out[table.source != RECORD].mean() == pytest.approx(1 / 6, abs=0.15)
+    assert not table.out[table.source == RECORD].any()
+    of_models = table[table.source == RECORD].groupby("group").part
+    assert of_models.nunique().max() == 1
+    assert sorted(of_models.first()) == [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]
+    assert set(table.part[table.source != RECORD]) == {-1}
+
+
+def test_every_essay_is_scored_by_a_network_that_had_not_seen_its_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Taught first by what was written, then on with the record, less a third of it each time.
+
+    The network that stays has seen all of the record, and scores what was left out of the rest.
+    """
+    table = pd.concat([rows(), essays()], ignore_index=True)
+    table = table.assign(id=table.index.astype(str))
+    learn_written(
+        ENCODER, table[(table.source != RECORD) & ~left_out(table)], list(SAID.values()), tmp_path
+    )
+    seen = []
+    real = train_reader.learn_on
+
+    def noted(encoder: Encoder, shown: pd.DataFrame, *rest: object) -> Reader:
+        seen.append(set(shown.group[shown.source == RECORD]))
+        return real(encoder, shown, *rest)
+
+    monkeypatch.setattr(train_reader, "learn_on", noted)
+    found = learn_record(ENCODER, table, tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("first.npz", "first.onnx", "first.txt", "reader.npz", "reader.onnx")
+    }
+    assert len(seen[0]) == 10
+    left = table[left_out(table) | (table.source == RECORD)].merge(found, on=["source", "id"])
+    assert len(left) == len(found) == left_out(table).sum() + (table.source == RECORD).sum()
+    assert left[[f"manner_{at}" for at in range(HEADS["manner"])]].notna().all(axis=None)
+    for number, models in enumerate(seen[1:]):
+        own = set(table.group[thirds(table) == number])
+        assert models == set(table.group[table.source == RECORD]) - own
 
 
 def test_hard_rows_are_shown_more_often() -> None:

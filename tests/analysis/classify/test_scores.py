@@ -10,6 +10,7 @@ from sklearn.metrics import f1_score
 from analysis.classify.scores import (
     calibrated_error,
     calibration_error,
+    clustered_f1_interval,
     f1_interval,
     macro_f1,
     outcome_scores,
@@ -99,3 +100,16 @@ def test_calibration() -> None:
     assert abs(calibration_error(stated, held) - chance) < 0.03
     assert calibration_error(np.full(10, 0.95), np.arange(10) < 5) == pytest.approx(0.45)
     assert np.isnan(calibration_error([], []))
+
+
+def test_clusters_widen_an_interval() -> None:
+    """Where a model is all right or all wrong, its many answers count as few; else as many."""
+    right, wrong = np.diag([10.0, 10.0]), np.fliplr(np.diag([10.0, 10.0]))
+    apart = np.stack([right] * 16 + [wrong] * 4)
+    alike = np.stack([0.8 * right + 0.2 * wrong] * 20)
+    low, high = f1_interval(apart.sum(axis=0))
+    wide_low, wide_high = clustered_f1_interval(apart)
+    assert wide_low < low < macro_f1(apart.sum(axis=0)) < high < wide_high
+    assert wide_high - wide_low > 2 * (high - low)
+    assert clustered_f1_interval(alike) == pytest.approx((0.8, 0.8))
+    assert np.isnan(clustered_f1_interval(np.zeros((0, 2, 2)))).all()
