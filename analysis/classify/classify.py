@@ -74,15 +74,18 @@ def _label_batch(batch: Sequence[Answer]) -> Iterator[Label]:
     languages = [
         language_of(text, answer.language) for text, answer in zip(texts, batch, strict=True)
     ]
+    poles_of = [_poles(answer) for answer in batch]
+    # without a prompt it is read as said to the first pole
+    said_to = [prompt or pro for prompt, (pro, _) in zip(prompts, poles_of, strict=True)]
     asked = {
-        at: question(texts[at], prompts[at], *pair, languages[at])
-        for at, pair in enumerate(map(_poles, batch))
+        at: question(texts[at], said_to[at], *pair, languages[at])
+        for at, pair in enumerate(poles_of)
         if all(pair)
     }
     poled = np.array([at in asked for at in range(len(batch))])
     battery = np.array([at in asked and bool(asked[at].topic) for at in range(len(batch))])
-    scores = reader.read(reader.reader(), list(map(Texts, texts, prompts)))
-    answering, strategies = read_manners(texts, prompts, languages, battery, poled, scores)
+    scores = reader.read(reader.reader(), list(map(Texts, texts, said_to)))
+    answering, strategies = read_manners(texts, said_to, languages, battery, poled, scores)
     stances = _stances(asked, scores["stance"])
     for at, answer in enumerate(batch):
         reason = degenerate(texts[at], prompts[at])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 NAME = "doxa-reader"
-VERSION = "6"
+VERSION = "7"
 """Changes with every change of rules, phrases or weights; stored beside each label."""
 
 JUDGE = "judge:"
