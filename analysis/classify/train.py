@@ -325,6 +325,7 @@ def fit(table: pd.DataFrame) -> tuple[Heads, str]:
     """
     unseen, record = table.manner_0.notna(), table.source == RECORD
     part = table[unseen & table.rule.isna()]
+    # of essays only the head of essays is looked at, and its scores are replaced below
     heads = fit_heads(table[record | ~unseen])
     seen = scored(part, heads)
     essays = (part.source == RECORD).to_numpy()
