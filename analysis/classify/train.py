@@ -163,7 +163,8 @@ def fit_heads(table: pd.DataFrame) -> Heads:
     table = pd.concat([table, excerpts(table)], ignore_index=True)
     grams = counts(list(table.text), list(table.asked))
     idf = inverse_frequency(grams[table.learned.to_numpy()])
-    columns = _columns(table, grams, idf)
+    signs = signs_of(list(table.text), list(table.asked), list(table.code))
+    columns = _columns(grams, signs, idf)
     whole = ~table.excerpt & table.rule.isna()
     record, evades = whole & (table.source == RECORD), whole & (table.strategy != "")
 
@@ -181,12 +182,9 @@ def fit_heads(table: pd.DataFrame) -> Heads:
     )
 
 
-def _columns(
-    table: pd.DataFrame, grams: sparse.csr_matrix, idf: NDArray[np.float32]
-) -> sparse.csr_matrix:
-    """Weighted n-grams, phrases and form of rows, as ``fit_head`` takes them."""
-    found = signs_of(list(table.text), list(table.asked), list(table.code))
-    return sparse.hstack([weighted(grams, idf), sparse.csr_matrix(found[:, 1:])]).tocsr()
+def _columns(grams: sparse.csr_matrix, signs: Array, idf: NDArray[np.float32]) -> sparse.csr_matrix:
+    """Weighted n-grams, phrases and form, as ``fit_head`` takes them."""
+    return sparse.hstack([weighted(grams, idf), sparse.csr_matrix(signs[:, 1:])]).tocsr()
 
 
 def essay_head(record: pd.DataFrame, columns: sparse.csr_matrix) -> Head:
@@ -198,8 +196,8 @@ def essay_head(record: pd.DataFrame, columns: sparse.csr_matrix) -> Head:
 def essay_scores(record: pd.DataFrame, idf: NDArray[np.float32]) -> Array:
     """Scores, (n, 3), of rows of the record by heads that learned from the other folds' models."""
     grams = counts(list(record.text), list(record.asked))
-    columns = _columns(record, grams, idf)
     signs = signs_of(list(record.text), list(record.asked), list(record.code))
+    columns = _columns(grams, signs, idf)
     scores = np.zeros((len(record), len(ESSAY_MANNERS)))
     for number in record.fold.unique():
         held = (record.fold == number).to_numpy()
